@@ -1,0 +1,7 @@
+namespace QuikGraph.Algorithms.TopologicalSort;
+
+public enum TopologicalSortDirection
+{
+    Forward,
+    Backward,
+}
