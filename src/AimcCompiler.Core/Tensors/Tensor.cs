@@ -1,0 +1,155 @@
+using System.Collections.Immutable;
+
+namespace AimcCompiler.Core;
+
+/// <summary>Element types of a tensor; the numbers are ONNX's <c>TensorProto.DataType</c> (interop contract).</summary>
+public enum TensorType
+{
+    Undefined = 0,
+    Float = 1,
+    UInt8 = 2,
+    Int8 = 3,
+    UInt16 = 4,
+    Int16 = 5,
+    Int32 = 6,
+    Int64 = 7,
+    String = 8,
+    Bool = 9,
+    Float16 = 10,
+    Double = 11,
+    UInt32 = 12,
+    UInt64 = 13,
+    BFloat16 = 16,
+}
+
+/// <summary>A dense tensor: a shape and its elements in row-major order in one typed array.</summary>
+/// <remarks>float16 is held as <see cref="Half"/>[], bfloat16 as <see cref="ushort"/>[] bit patterns, strings as <see cref="string"/>[].
+/// The array is not copied: whoever makes the tensor gives it away.</remarks>
+public sealed class Tensor
+{
+    public Tensor(TensorType type, ImmutableArray<long> shape, Array data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        if (data.GetType().GetElementType() != ElementType(type))
+        {
+            throw new ArgumentException($"A tensor of {type} holds {ElementType(type).Name}[], not {data.GetType().Name}.", nameof(data));
+        }
+
+        if (data.LongLength != CountOf(shape))
+        {
+            throw new ArgumentException($"Shape {Format(shape)} has {CountOf(shape)} elements, the data {data.LongLength}.", nameof(data));
+        }
+
+        Type = type;
+        Shape = shape;
+        Data = data;
+    }
+
+    public TensorType Type { get; }
+
+    public ImmutableArray<long> Shape { get; }
+
+    /// <summary>The elements, row-major, in an array of <see cref="ElementType"/>.</summary>
+    public Array Data { get; }
+
+    public long Count => Data.LongLength;
+
+    /// <summary>The elements of a float tensor.</summary>
+    /// <exception cref="InvalidCastException">The tensor is not of type float.</exception>
+    public float[] Floats => (float[])Data;
+
+    public static Tensor FromFloats(float[] data, params ReadOnlySpan<long> shape) => new(TensorType.Float, [.. shape], data);
+
+    public static Tensor FromInt64(long[] data, params ReadOnlySpan<long> shape) => new(TensorType.Int64, [.. shape], data);
+
+    /// <summary>A tensor of zeros (empty strings).</summary>
+    public static Tensor Zeros(TensorType type, ImmutableArray<long> shape)
+    {
+        var data = Array.CreateInstance(ElementType(type), CountOf(shape));
+        if (data is string[] strings)
+        {
+            Array.Fill(strings, "");
+        }
+
+        return new Tensor(type, shape, data);
+    }
+
+    /// <summary>The same elements under another shape of equal count.</summary>
+    public Tensor Reshape(ImmutableArray<long> shape) => new(Type, shape, Data);
+
+    /// <summary>The elements as floats: the tensor's own array when it is of type float, else a converted copy.</summary>
+    /// <exception cref="NotSupportedException">Strings have no numeric value.</exception>
+    public float[] ToFloats()
+    {
+        return Data switch
+        {
+            float[] a => a,
+            double[] a => Array.ConvertAll(a, x => (float)x),
+            Half[] a => Array.ConvertAll(a, x => (float)x),
+            ushort[] a when Type == TensorType.BFloat16 => Array.ConvertAll(a, x => BitConverter.UInt32BitsToSingle((uint)x << 16)),
+            ushort[] a => Array.ConvertAll(a, x => (float)x),
+            byte[] a => Array.ConvertAll(a, x => (float)x),
+            sbyte[] a => Array.ConvertAll(a, x => (float)x),
+            short[] a => Array.ConvertAll(a, x => (float)x),
+            int[] a => Array.ConvertAll(a, x => (float)x),
+            long[] a => Array.ConvertAll(a, x => (float)x),
+            uint[] a => Array.ConvertAll(a, x => (float)x),
+            ulong[] a => Array.ConvertAll(a, x => (float)x),
+            bool[] a => Array.ConvertAll(a, x => x ? 1f : 0f),
+            _ => throw new NotSupportedException($"A tensor of {Type} has no numeric value."),
+        };
+    }
+
+    /// <summary>The .NET element type that holds an ONNX element type.</summary>
+    public static Type ElementType(TensorType type) => type switch
+    {
+        TensorType.Float => typeof(float),
+        TensorType.UInt8 => typeof(byte),
+        TensorType.Int8 => typeof(sbyte),
+        TensorType.UInt16 or TensorType.BFloat16 => typeof(ushort),
+        TensorType.Int16 => typeof(short),
+        TensorType.Int32 => typeof(int),
+        TensorType.Int64 => typeof(long),
+        TensorType.String => typeof(string),
+        TensorType.Bool => typeof(bool),
+        TensorType.Float16 => typeof(Half),
+        TensorType.Double => typeof(double),
+        TensorType.UInt32 => typeof(uint),
+        TensorType.UInt64 => typeof(ulong),
+        _ => throw new NotSupportedException($"Element type {(int)type} is not supported."),
+    };
+
+    /// <summary>True for float, float16, bfloat16 and double.</summary>
+    public static bool IsFloating(TensorType type) =>
+        type is TensorType.Float or TensorType.Float16 or TensorType.BFloat16 or TensorType.Double;
+
+    /// <summary>Bytes of one element as stored in a file; 0 for strings.</summary>
+    public static int SizeOf(TensorType type) => type switch
+    {
+        TensorType.UInt8 or TensorType.Int8 or TensorType.Bool => 1,
+        TensorType.UInt16 or TensorType.Int16 or TensorType.Float16 or TensorType.BFloat16 => 2,
+        TensorType.Float or TensorType.Int32 or TensorType.UInt32 => 4,
+        TensorType.Double or TensorType.Int64 or TensorType.UInt64 => 8,
+        _ => 0,
+    };
+
+    /// <summary>The number of elements of a shape.</summary>
+    /// <exception cref="OverflowException">The product exceeds 2^63 - 1.</exception>
+    public static long CountOf(ImmutableArray<long> shape)
+    {
+        long count = 1;
+        foreach (long dimension in shape)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(dimension);
+            count = checked(count * dimension);
+        }
+
+        return count;
+    }
+
+    /// <summary>A shape as <c>1x3x224x224</c>; unknown dimensions (-1) print as <c>?</c>, a scalar as <c>scalar</c>.</summary>
+    public static string Format(ImmutableArray<long> shape) =>
+        shape.IsDefaultOrEmpty ? "scalar" : string.Join('x', shape.Select(d => d < 0 ? "?" : d.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+
+    public override string ToString() => $"{Type} {Format(Shape)}";
+}
