@@ -1,0 +1,403 @@
+namespace AimcCompiler.Core;
+
+/// <summary>What is physical: a chip of identical cores of identical tiles. One JSON file, units in the field names, every field
+/// explicit, <c>null</c> = the chip has no such thing. See docs/chips.md.</summary>
+public sealed record ChipDescription
+{
+    /// <summary>Version of this schema; 1.</summary>
+    public required int Schema { get; init; }
+
+    public required string Name { get; init; }
+
+    public required string Description { get; init; }
+
+    public required string? Citation { get; init; }
+
+    public required double? TechnologyNm { get; init; }
+
+    public required double? ClockMhz { get; init; }
+
+    /// <summary>Cores on the chip; null = as many tiles as the model needs (a probe, not a product).</summary>
+    public required MeshDescription? Mesh { get; init; }
+
+    public required CoreDescription Core { get; init; }
+
+    public required TileDescription Tile { get; init; }
+
+    public required NocDescription? Noc { get; init; }
+
+    public required OffChipDescription? OffChip { get; init; }
+
+    /// <summary>Field path -> where its number comes from. A source that begins with "[M]" is from memory and warns on use.</summary>
+    public required IReadOnlyDictionary<string, string> Sources { get; init; }
+
+    /// <summary>Tiles of one chip; null = unlimited.</summary>
+    public long? TilesPerChip => Mesh is null ? null : (long)Mesh.Rows * Mesh.Columns * Core.Tiles;
+}
+
+/// <summary>The grid of cores that the NoC connects.</summary>
+public sealed record MeshDescription
+{
+    public required int Rows { get; init; }
+
+    public required int Columns { get; init; }
+}
+
+/// <summary>Tiles that share a buffer, a digital unit and a NoC port.</summary>
+public sealed record CoreDescription
+{
+    public required int Tiles { get; init; }
+
+    public required double? BufferKib { get; init; }
+
+    /// <summary>Buffer energy per bit read or written.</summary>
+    public required double? BufferPjPerBit { get; init; }
+
+    public required DigitalUnitDescription Digital { get; init; }
+}
+
+/// <summary>The vector unit of a core: elementwise work, pooling, normalization, softmax. What is not published is null.</summary>
+public sealed record DigitalUnitDescription
+{
+    public required int? Lanes { get; init; }
+
+    public required double? NsPerOp { get; init; }
+
+    public required double? PjPerOp { get; init; }
+}
+
+/// <summary>One crossbar with its converters: the unit of analog MVM.</summary>
+public sealed record TileDescription
+{
+    /// <summary>Physical word lines (inputs).</summary>
+    public required int Rows { get; init; }
+
+    /// <summary>Physical bit lines (outputs); a unit column comes on top.</summary>
+    public required int Columns { get; init; }
+
+    public required CellDescription Cell { get; init; }
+
+    public required EncodingDescription Encoding { get; init; }
+
+    public required WeightsDescription Weights { get; init; }
+
+    public required InputDescription Input { get; init; }
+
+    public required AdcDescription Adc { get; init; }
+
+    public required NoiseDescription Noise { get; init; }
+
+    /// <summary>Digital drift compensation; null = none.</summary>
+    public required DriftCompensation? DriftCompensation { get; init; }
+
+    public required TimingDescription Timing { get; init; }
+
+    public required EnergyDescription Energy { get; init; }
+}
+
+/// <summary>global: one factor per block of weights on a tile, the ratio of the mean magnitudes of its read-out of the identity, through its own converters, now and right after programming
+/// (aihwkit GlobalDriftCompensation; hardware.md 4.11).</summary>
+public enum DriftCompensation
+{
+    Global,
+}
+
+public sealed record CellDescription
+{
+    public required DeviceDescription Device { get; init; }
+
+    /// <summary>log2 of the levels of a cell; null = an analog cell.</summary>
+    public required int? Bits { get; init; }
+
+    public required double GMinUs { get; init; }
+
+    public required double GMaxUs { get; init; }
+
+    public required double ReadVoltageV { get; init; }
+}
+
+/// <summary>How a conductance comes out and changes. A closed hierarchy: the JSON form is the name alone, or an object with "name" and
+/// the model's parameters.</summary>
+public abstract record DeviceDescription
+{
+    private protected DeviceDescription()
+    {
+    }
+
+    /// <summary>The name in a chip file.</summary>
+    public abstract string Name { get; }
+}
+
+/// <summary>"ideal": what is programmed stays.</summary>
+public sealed record IdealDevice : DeviceDescription
+{
+    public override string Name => "ideal";
+}
+
+public enum NoiseScaling
+{
+    /// <summary>sigma is a fraction of g_max.</summary>
+    Independent,
+
+    /// <summary>sigma is a fraction of the target conductance.</summary>
+    Proportional,
+}
+
+/// <summary>"gaussian": g = target + sigma N at programming, and optionally a fresh normal at every MVM; sigmas are fractions of g_max
+/// (independent) or of the conductance (proportional); null = off. CrossSim's NormalIndependent and NormalProportional.</summary>
+public sealed record GaussianDevice(double? ProgrammingSigma, double? ReadSigma, NoiseScaling Scaling) : DeviceDescription
+{
+    public override string Name => "gaussian";
+}
+
+/// <summary>"pcm_like": aihwkit's PCMLikeNoiseModel (Nandakumar et al., ICECS 2019), g_max 25 uS, t_0 20 s; scales of 1 are the published
+/// model, null switches an effect off.</summary>
+public sealed record PcmLikeDevice(double? ProgrammingScale, double? DriftScale, double? ReadScale) : DeviceDescription
+{
+    public override string Name => "pcm_like";
+}
+
+/// <summary>"pcm_hermes": the measured PCM of the HERMES project chip (Le Gallo et al., Nat. Electron. 2023), with 1 or 2 devices per
+/// polarity.</summary>
+public sealed record PcmHermesDevice(int Devices, double? ProgrammingScale, double? DriftScale, double? ReadScale) : DeviceDescription
+{
+    public override string Name => "pcm_hermes";
+}
+
+/// <summary>"table": a measured device. Rows of (target, time, mean, sigma, read sigma); linear in target, linear in log time.</summary>
+public sealed record TableDevice(IReadOnlyList<DeviceTableRow> Rows) : DeviceDescription
+{
+    public override string Name => "table";
+}
+
+/// <summary>One measured point; conductances in uS, time in s since programming; ReadSigmaUs null = no read noise per MVM.</summary>
+public sealed record DeviceTableRow(double TargetUs, double TimeS, double MeanUs, double SigmaUs, double? ReadSigmaUs);
+
+public enum SignEncoding
+{
+    DifferentialOneSided,
+    DifferentialTwoSided,
+    OffsetDigital,
+    OffsetUnitColumn,
+}
+
+public enum Subtraction
+{
+    /// <summary>Positive minus negative as currents: one conversion.</summary>
+    InArray,
+
+    /// <summary>Each polarity is converted, the codes are subtracted.</summary>
+    AfterConversion,
+}
+
+public enum PairAxis
+{
+    /// <summary>Both devices sit in the unit cell: no extra row or column.</summary>
+    Cell,
+    Columns,
+    Rows,
+}
+
+public sealed record EncodingDescription
+{
+    public required SignEncoding Sign { get; init; }
+
+    public required Subtraction Subtract { get; init; }
+
+    public required PairAxis PairAxis { get; init; }
+
+    /// <summary>A column of cells at level 1 beside the array that measures the sum of the inputs.</summary>
+    public required bool UnitColumn { get; init; }
+
+    /// <summary>Store the complement of a physical column whose sum exceeds half of full scale.</summary>
+    public required bool Flip { get; init; }
+}
+
+public enum Slicing
+{
+    Unsigned,
+    TwosComplement,
+    SignedDigits,
+    None,
+}
+
+public enum WeightScale
+{
+    Column,
+    Matrix,
+}
+
+public sealed record WeightsDescription
+{
+    /// <summary>Bits of a weight code, sign included; null = analog weights.</summary>
+    public required int? Bits { get; init; }
+
+    public required Slicing Slicing { get; init; }
+
+    public required WeightScale Scale { get; init; }
+}
+
+public enum InputScheme
+{
+    Pwm,
+    BitSerial,
+    MultiLevel,
+}
+
+public enum InputSign
+{
+    Unsigned,
+    TwosComplement,
+    SignMagnitude,
+    TwoPhase,
+}
+
+public enum InputManagement
+{
+    /// <summary>Inputs go in as they are (scale 1).</summary>
+    None,
+
+    /// <summary>The layer's static scale.</summary>
+    Constant,
+
+    /// <summary>Each vector is scaled by its largest magnitude.</summary>
+    AbsMax,
+}
+
+public sealed record InputDescription
+{
+    /// <summary>DAC bits, sign included; null = lossless.</summary>
+    public required int? Bits { get; init; }
+
+    public required InputScheme Scheme { get; init; }
+
+    /// <summary>Bits a bit-serial pulse carries.</summary>
+    public required int PulseBits { get; init; }
+
+    public required InputSign Sign { get; init; }
+
+    /// <summary>Use unsigned codes (0 .. 2^b - 1) where the compiler proved the activation non-negative.</summary>
+    public required bool UnsignedWhenNonNegative { get; init; }
+
+    /// <summary>The chip can scale each vector by its own largest magnitude.</summary>
+    public required bool DynamicScale { get; init; }
+
+    public required InputManagement Management { get; init; }
+
+    /// <summary>Iterative bound management: halve the input while an output clips; null = none.</summary>
+    public required BoundManagement? BoundManagement { get; init; }
+}
+
+/// <summary>aihwkit's ITERATIVE bound management, per vector: the input is divided by r = 1, 2, 4, ... until no output clips, or int(r)
+/// &gt; max_factor, or r &gt; max_resolution / (input step).</summary>
+public sealed record BoundManagement
+{
+    public required double MaxFactor { get; init; }
+
+    public required double MaxResolution { get; init; }
+}
+
+public enum AdcRange
+{
+    /// <summary>Full scale = all rows at full input and full conductance.</summary>
+    Max,
+
+    /// <summary>One LSB = one unit cell at unit input.</summary>
+    Granular,
+
+    /// <summary>Full scale = what calibration data reach in this layer.</summary>
+    Calibrated,
+
+    /// <summary>Full scale = <see cref="AdcDescription.Bound"/>.</summary>
+    Fixed,
+}
+
+public enum InputSliceConversion
+{
+    /// <summary>A conversion for each pulse.</summary>
+    Each,
+
+    /// <summary>Pulses are added in the analog domain, then converted once.</summary>
+    Accumulated,
+}
+
+public sealed record AdcDescription
+{
+    /// <summary>ADC bits, sign included where the converted quantity has one; null = lossless.</summary>
+    public required int? Bits { get; init; }
+
+    public required AdcRange Range { get; init; }
+
+    /// <summary>Full scale of a fixed range, in units of one full-scale cell at full-scale input; null for the other ranges.</summary>
+    public required double? Bound { get; init; }
+
+    public required int ColumnsPerAdc { get; init; }
+
+    public required InputSliceConversion InputSlices { get; init; }
+}
+
+public sealed record NoiseDescription
+{
+    /// <summary>Standard deviation of output noise before the ADC, in units of one full-scale cell at full-scale input; null =
+    /// none.</summary>
+    public required double? Output { get; init; }
+
+    /// <summary>Instantaneous read noise of a device per MVM, as a fraction of g_max; independent of the device model's own, which it
+    /// adds to in quadrature. Null = only the device model's own, if any.</summary>
+    public required double? Read { get; init; }
+
+    /// <summary>Not modelled yet: must be null.</summary>
+    public required object? IrDrop { get; init; }
+
+    /// <summary>Not modelled yet: must be null.</summary>
+    public required object? Faults { get; init; }
+
+    public required double TemperatureK { get; init; }
+}
+
+public sealed record TimingDescription
+{
+    /// <summary>One pulse through crossbar and ADC (bit-serial), or the whole MVM (PWM, multi-level); null = not known.</summary>
+    public required double? CycleNs { get; init; }
+
+    /// <summary>Pipeline stages of a tile; latency = (pulses + stages - 1) cycles.</summary>
+    public required int Stages { get; init; }
+}
+
+public sealed record EnergyDescription
+{
+    /// <summary>Energy of a whole-tile MVM as published, in place of the component model; null = components.</summary>
+    public required double? MvmNj { get; init; }
+
+    /// <summary>Per driven row and pulse.</summary>
+    public required double? DacPj { get; init; }
+
+    /// <summary>Per conversion.</summary>
+    public required double? AdcPj { get; init; }
+
+    public required double? CellFjPerCycle { get; init; }
+
+    public required double? ShiftAddPj { get; init; }
+
+    /// <summary>Static power of a tile.</summary>
+    public required double? StaticMw { get; init; }
+}
+
+public sealed record NocDescription
+{
+    /// <summary>"mesh": XY routing.</summary>
+    public required string Topology { get; init; }
+
+    public required int FlitBits { get; init; }
+
+    public required double NsPerHop { get; init; }
+
+    public required double PjPerBitHop { get; init; }
+}
+
+public sealed record OffChipDescription
+{
+    public required double GbPerS { get; init; }
+
+    public required double PjPerBit { get; init; }
+}
