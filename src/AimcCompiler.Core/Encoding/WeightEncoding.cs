@@ -1,0 +1,163 @@
+namespace AimcCompiler.Core;
+
+/// <summary>The rule by which a chip holds a signed weight code in cells: code -> (offset) -> digits, one a bit slice -> levels of one cell or of a
+/// differential pair. Every step can be undone exactly (hardware.md 4.1 to 4.3).</summary>
+/// <remarks>Analog weights (<see cref="WeightBits"/> null) have no digits: u = w / s itself is the content, in [-1, 1].</remarks>
+public sealed class WeightEncoding
+{
+    private WeightEncoding(TileDescription tile)
+    {
+        Sign = tile.Encoding.Sign;
+        Slicing = tile.Weights.Slicing;
+        WeightBits = tile.Weights.Bits;
+        HasFlip = tile.Encoding.Flip;
+        HasUnitColumn = tile.Encoding.UnitColumn;
+        if (tile.Weights.Bits is { } bits && tile.Cell.Bits is { } cellBits)
+        {
+            CellBits = cellBits;
+            MaxLevel = (1 << cellBits) - 1;
+            Slices = Slicing switch
+            {
+                Slicing.None => 1,
+                Slicing.SignedDigits => DivideUp(bits - 1, cellBits),
+                _ => DivideUp(bits, cellBits),
+            };
+            MaxCode = (1 << (bits - 1)) - 1;
+            Offset = IsDifferential ? 0 : 1 << (bits - 1);
+        }
+        else
+        {
+            MaxLevel = 1;
+            Slices = 1;
+        }
+    }
+
+    public SignEncoding Sign { get; }
+
+    public Slicing Slicing { get; }
+
+    public int? WeightBits { get; }
+
+    public int? CellBits { get; }
+
+    public bool HasFlip { get; }
+
+    public bool HasUnitColumn { get; }
+
+    /// <summary>Bit slices of a weight; 1 for analog weights.</summary>
+    public int Slices { get; }
+
+    /// <summary>Highest level of a cell, 2^k - 1; 1 for an analog cell, whose content is real.</summary>
+    public int MaxLevel { get; }
+
+    /// <summary>Largest weight code, 2^(B-1) - 1; 0 for analog weights.</summary>
+    public int MaxCode { get; }
+
+    /// <summary>What is added to a code so that it is not negative: 2^(B-1) for the offset encodings, else 0. An analog offset cell holds (1 + u) / 2.</summary>
+    public int Offset { get; }
+
+    public bool IsAnalog => WeightBits is null;
+
+    public bool IsDifferential => Sign is SignEncoding.DifferentialOneSided or SignEncoding.DifferentialTwoSided;
+
+    public static WeightEncoding Of(TileDescription tile)
+    {
+        ArgumentNullException.ThrowIfNull(tile);
+        return new WeightEncoding(tile);
+    }
+
+    /// <summary>The factor by which a slice counts: 2^(k slice).</summary>
+    public long SliceWeight(int slice) => 1L << (slice * (CellBits ?? 0));
+
+    /// <summary>Splits a signed weight code into the digits of its slices, least significant first.</summary>
+    /// <param name="code">-2^(B-1) .. 2^(B-1) - 1; signed digits hold +-(2^(B-1) - 1).</param>
+    /// <param name="digits">One a slice.</param>
+    public void Split(int code, Span<int> digits)
+    {
+        int width = CellBits!.Value;
+        switch (Slicing)
+        {
+            case Slicing.None:
+                digits[0] = code + Offset;
+                break;
+            case Slicing.SignedDigits:
+                int magnitude = Math.Abs(code);
+                for (int i = 0; i < digits.Length; i++)
+                {
+                    int digit = (magnitude >> (i * width)) & MaxLevel;
+                    digits[i] = code < 0 ? -digit : digit;
+                }
+
+                break;
+            case Slicing.Unsigned:
+                int shifted = code + Offset;
+                for (int i = 0; i < digits.Length; i++)
+                {
+                    digits[i] = (shifted >> (i * width)) & MaxLevel;
+                }
+
+                break;
+            case Slicing.TwosComplement:
+                // The arithmetic shift leaves the sign in the top digit.
+                for (int i = 0; i < digits.Length; i++)
+                {
+                    digits[i] = i < digits.Length - 1 ? (code >> (i * width)) & MaxLevel : code >> (i * width);
+                }
+
+                break;
+            default:
+                throw new System.Diagnostics.UnreachableException();
+        }
+    }
+
+    /// <summary>The code that <see cref="Split"/> made these digits from.</summary>
+    public int Join(ReadOnlySpan<int> digits)
+    {
+        long value = 0;
+        for (int i = 0; i < digits.Length; i++)
+        {
+            value += SliceWeight(i) * digits[i];
+        }
+
+        return (int)(value - Offset);
+    }
+
+    /// <summary>The levels of the cell or pair that hold a digit; a single cell's negative level is 0.</summary>
+    /// <remarks>A two-sided pair of 2^k levels cannot keep its sum constant for every digit (2^k - 1 is odd): the sum is MaxLevel or MaxLevel + 1.</remarks>
+    public (int Positive, int Negative) Levels(int digit) => Sign switch
+    {
+        SignEncoding.DifferentialOneSided => digit >= 0 ? (digit, 0) : (0, -digit),
+        SignEncoding.DifferentialTwoSided => TwoSided(digit),
+        _ => (digit, 0),
+    };
+
+    /// <summary>The digit that <see cref="Levels"/> made these levels from.</summary>
+    public static int Digit(int positive, int negative) => positive - negative;
+
+    /// <summary>The content of an analog cell or pair that holds u in [-1, 1]; contents are fractions of g_max - g_min above g_min.</summary>
+    public (float Positive, float Negative) Contents(float u) => Sign switch
+    {
+        SignEncoding.DifferentialOneSided => u >= 0 ? (u, 0f) : (0f, -u),
+        SignEncoding.DifferentialTwoSided => ((1f + u) / 2f, (1f - u) / 2f),
+        _ => ((1f + u) / 2f, 0f),
+    };
+
+    /// <summary>Undoes <see cref="Contents"/> within 4 ulp of full scale.</summary>
+    public float Content(float positive, float negative) => Sign switch
+    {
+        SignEncoding.DifferentialOneSided or SignEncoding.DifferentialTwoSided => positive - negative,
+        _ => (2f * positive) - 1f,
+    };
+
+    /// <summary>ISAAC's flip rule for one physical column of a block: store the complement when the sum of the levels exceeds half of what the rows can hold.</summary>
+    public bool IsFlipped(long levelSum, int rows) => HasFlip && 2 * levelSum > (long)rows * MaxLevel;
+
+    private (int Positive, int Negative) TwoSided(int digit)
+    {
+        int sum = MaxLevel + digit;
+        int positive = (sum + 1) >> 1;
+        return (positive, positive - digit);
+    }
+
+    private static int DivideUp(int value, int divisor) => (value + divisor - 1) / divisor;
+}
