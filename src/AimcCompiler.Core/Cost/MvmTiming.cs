@@ -1,0 +1,14 @@
+namespace AimcCompiler.Core;
+
+/// <summary>When an MVM is done and when the next can start; null where the cycle time is not known.</summary>
+/// <param name="Pulses">Input pulses; 1 where the input goes in at once.</param>
+/// <param name="LatencyNs">(pulses + stages - 1) cycles.</param>
+/// <param name="InitiationIntervalNs">Pulses x cycle.</param>
+public sealed record MvmTiming(int Pulses, double? LatencyNs, double? InitiationIntervalNs)
+{
+    public static MvmTiming Of(TileDescription tile, bool unsignedCodes) =>
+        Of(new TileGeometry(tile).PulsesPerMvm(unsignedCodes), tile.Timing.Stages, tile.Timing.CycleNs);
+
+    public static MvmTiming Of(int pulses, int stages, double? cycleNs) =>
+        new(pulses, (pulses + stages - 1) * cycleNs, pulses * cycleNs);
+}
