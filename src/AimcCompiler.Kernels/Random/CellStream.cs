@@ -1,0 +1,39 @@
+namespace AimcCompiler.Kernels;
+
+/// <summary>What a draw is for: draws for different purposes are independent.</summary>
+public enum DrawPurpose
+{
+    /// <summary>Programming error of a device.</summary>
+    Programming = 1,
+
+    /// <summary>Drift exponent of a device.</summary>
+    Drift,
+
+    /// <summary>1/f read noise of a device, accumulated up to an evaluation time.</summary>
+    ReadAccumulated,
+
+    /// <summary>Read noise of a device in one MVM.</summary>
+    ReadInstantaneous,
+
+    /// <summary>Noise of an output before its ADC.</summary>
+    Output,
+
+    /// <summary>The one normal a device of a table model keeps.</summary>
+    Table,
+
+    /// <summary>Stuck-at faults.</summary>
+    Fault,
+
+    /// <summary>Read noise of all devices of a column in one MVM, drawn as the one normal it sums to.</summary>
+    ReadSummed,
+
+    /// <summary>Inputs that stand in for data.</summary>
+    Input,
+}
+
+/// <summary>Which devices of a layer a run of draws belongs to (semantics.md, Randomness): everything but weight row and
+/// column.</summary>
+/// <remarks>Layer is below 2^20, Slice below 64, Pair below 16, Polarity 0 (positive) or 1 (negative), Copy below 65536. IsUnitColumn:
+/// the cells beside the array that measure the sum of the inputs.</remarks>
+public readonly record struct CellStream(
+    ulong Seed, int Instance, int Layer, int Slice, int Pair, int Polarity, int Copy, bool IsUnitColumn = false);

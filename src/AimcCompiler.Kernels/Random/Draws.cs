@@ -1,0 +1,125 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace AimcCompiler.Kernels;
+
+/// <summary>Standard normals by name: a draw depends on what it is for and on nothing else, never on order, thread or batch.</summary>
+/// <remarks>Philox counter: column (words 0 and lane), row, layer | slice | pair | polarity | unit column, copy | purpose: injective over
+/// the documented ranges. Philox key: a Philox draw from seed, instance and extra.</remarks>
+public static class Draws
+{
+    /// <summary>Columns of a block: 16 counters of four words.</summary>
+    private const int BlockColumns = 4 * Philox.BlockCounters;
+
+    private const ulong FoldKey = 0x41494D_43303031; // any constant; it separates folding from drawing
+    private const ulong EventKey = 0x41494D_43303032;
+
+    /// <summary>One standard normal per device of one weight row, columns <paramref name="firstColumn"/> and on.</summary>
+    /// <remarks>extra is what else distinguishes the draw: a <see cref="Time"/>, an <see cref="Event"/>, or 0.</remarks>
+    public static void Normals(in CellStream stream, DrawPurpose purpose, ulong extra, int row, int firstColumn, Span<float> normals)
+    {
+        Debug.Assert(stream.Layer is >= 0 and < 1 << 20 && stream.Slice is >= 0 and < 1 << 6 && stream.Pair is >= 0 and < 1 << 4);
+        Debug.Assert(stream.Polarity is 0 or 1 && stream.Copy is >= 0 and < 1 << 16 && row >= 0 && firstColumn >= 0);
+        uint c2 = ((uint)stream.Layer << 12) | ((uint)stream.Slice << 6) | ((uint)stream.Pair << 2) | ((uint)stream.Polarity << 1)
+            | (stream.IsUnitColumn ? 1u : 0u);
+        uint c3 = ((uint)purpose << 16) | (uint)stream.Copy;
+        Fill(Key(stream.Seed, stream.Instance, extra), (uint)row, c2, c3, firstColumn, normals);
+    }
+
+    /// <summary>One standard normal per output of a row block in one MVM, columns <paramref name="firstColumn"/> and on.</summary>
+    public static void OutputNormals(
+        ulong seed,
+        int instance,
+        int layer,
+        int rowBlock,
+        int slice,
+        int copy,
+        ulong sample,
+        uint mvmOrdinal,
+        uint pulse,
+        int firstColumn,
+        Span<float> normals) =>
+        Normals(
+            new CellStream(seed, instance, layer, slice, Pair: 0, Polarity: 0, copy),
+            DrawPurpose.Output,
+            Event(sample, mvmOrdinal, pulse),
+            rowBlock,
+            firstColumn,
+            normals);
+
+    /// <summary>Names one read of a tile: index of the sample in the data set, ordinal of the MVM in the sample, pulse.</summary>
+    public static ulong Event(ulong sample, uint mvmOrdinal, uint pulse)
+    {
+        var (w0, w1, _, _) = Philox.Generate(EventKey, (uint)sample, (uint)(sample >> 32), mvmOrdinal, pulse);
+        return ((ulong)w1 << 32) | w0;
+    }
+
+    /// <summary>Names an evaluation time.</summary>
+    public static ulong Time(double timeS) => BitConverter.DoubleToUInt64Bits(timeS);
+
+    private static ulong Key(ulong seed, int instance, ulong extra)
+    {
+        var (s0, s1, _, _) = Philox.Generate(FoldKey, (uint)seed, (uint)(seed >> 32), (uint)instance, 0);
+        var (w0, w1, _, _) = Philox.Generate(((ulong)s1 << 32) | s0, (uint)extra, (uint)(extra >> 32), 0, 0);
+        return ((ulong)w1 << 32) | w0;
+    }
+
+    private static void Fill(ulong key, uint c1, uint c2, uint c3, int firstColumn, Span<float> normals)
+    {
+        if (Lanes16.IsSupported)
+        {
+            Fill<Lanes16>(key, c1, c2, c3, firstColumn, normals);
+        }
+        else if (Lanes8.IsSupported)
+        {
+            Fill<Lanes8>(key, c1, c2, c3, firstColumn, normals);
+        }
+        else
+        {
+            Fill<Lanes1>(key, c1, c2, c3, firstColumn, normals);
+        }
+    }
+
+    /// <summary>Column 64 b + 16 w + i is word w of counter 16 b + i, so that a block needs no transposition.</summary>
+    internal static void Fill<TLanes>(ulong key, uint c1, uint c2, uint c3, int firstColumn, Span<float> normals)
+        where TLanes : struct, ILanes<TLanes>
+    {
+        Span<float> block = stackalloc float[BlockColumns];
+        for (int done = 0; done < normals.Length;)
+        {
+            int column = firstColumn + done;
+            int offset = column % BlockColumns;
+            int count = Math.Min(BlockColumns - offset, normals.Length - done);
+            var target = count == BlockColumns ? normals[done..] : block;
+            FillBlock<TLanes>(key, (uint)(column / BlockColumns) * Philox.BlockCounters, c1, c2, c3, target);
+            if (count < BlockColumns)
+            {
+                block.Slice(offset, count).CopyTo(normals[done..]);
+            }
+
+            done += count;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FillBlock<TLanes>(ulong key, uint c0, uint c1, uint c2, uint c3, Span<float> normals)
+        where TLanes : struct, ILanes<TLanes>
+    {
+        Span<uint> words = stackalloc uint[BlockColumns];
+        Philox.Block<TLanes>(key, c0, c1, c2, c3, words);
+        ref float source = ref Unsafe.As<uint, float>(ref MemoryMarshal.GetReference(words));
+        ref float target = ref MemoryMarshal.GetReference(normals);
+        for (int pair = 0; pair < BlockColumns; pair += 32)
+        {
+            for (int i = pair; i < pair + 16; i += TLanes.Count)
+            {
+                var word0 = TLanes.Load(ref Unsafe.Add(ref source, i));
+                var word1 = TLanes.Load(ref Unsafe.Add(ref source, i + 16));
+                var (first, second) = Gaussian.Pair(word0, word1);
+                TLanes.Store(first, ref Unsafe.Add(ref target, i));
+                TLanes.Store(second, ref Unsafe.Add(ref target, i + 16));
+            }
+        }
+    }
+}
