@@ -1,0 +1,20 @@
+using System.Collections.Immutable;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Digital;
+
+/// <param name="Threads">Threads within one operator; 1 where results must not depend on the machine.</param>
+/// <param name="Optimize">Lets ONNX Runtime fuse and rearrange the graph.</param>
+public sealed record DigitalOptions(int Threads = 1, bool Optimize = true)
+{
+    /// <summary>Sizes for symbolic dimensions, by name; inputs and outputs are then of that size only.</summary>
+    public IReadOnlyDictionary<string, long> FreeDimensions { get; init; } = ImmutableDictionary<string, long>.Empty;
+}
+
+/// <summary>An input or output of a session.</summary>
+/// <param name="Name">The name it is fed or fetched by.</param>
+/// <param name="Type"><see cref="TensorType.Undefined"/> where the port is not a tensor.</param>
+/// <param name="Shape">-1 where the size is not known.</param>
+/// <param name="SymbolicNames">The names of unknown dimensions; empty strings elsewhere.</param>
+/// <param name="IsTensor">False for a sequence, a map or an optional.</param>
+public sealed record DigitalPort(string Name, TensorType Type, ImmutableArray<long> Shape, ImmutableArray<string> SymbolicNames, bool IsTensor);

@@ -1,0 +1,147 @@
+using AimcCompiler.Core;
+using Microsoft.ML.OnnxRuntime;
+
+namespace AimcCompiler.Digital;
+
+/// <summary>A model in ONNX Runtime, on the CPU. Safe to run from several threads at once.</summary>
+public sealed class DigitalSession : IDisposable
+{
+    private readonly InferenceSession _session;
+    private readonly RunOptions _quiet;
+    private readonly string[] _outputNames;
+
+    /// <exception cref="DigitalException">ONNX Runtime refuses the model.</exception>
+    public DigitalSession(byte[] model, DigitalOptions? options = null)
+        : this(settings => new InferenceSession(model, settings), options)
+    {
+    }
+
+    /// <summary>Opens a file; weights beside it (external data) are found relative to it, which they are not for a model in memory.</summary>
+    /// <exception cref="DigitalException">ONNX Runtime refuses the model, or there is no such file.</exception>
+    public DigitalSession(string path, DigitalOptions? options = null)
+        : this(settings => new InferenceSession(path, settings), options)
+    {
+    }
+
+    private DigitalSession(Func<SessionOptions, InferenceSession> open, DigitalOptions? options)
+    {
+        _session = DigitalRuntime.Guard(() =>
+        {
+            DigitalRuntime.Start();
+            using var settings = Settings(options ?? new DigitalOptions());
+            return open(settings);
+        });
+        _quiet = NewRunOptions();
+        Inputs = [.. _session.InputNames.Select(name => Port(name, _session.InputMetadata[name]))];
+        Outputs = [.. _session.OutputNames.Select(name => Port(name, _session.OutputMetadata[name]))];
+        _outputNames = [.. _session.OutputNames];
+    }
+
+    public IReadOnlyList<DigitalPort> Inputs { get; }
+
+    public IReadOnlyList<DigitalPort> Outputs { get; }
+
+    /// <summary>Runs the model on tensors; <paramref name="outputs"/> names the results wanted (null: all, in the model's order).</summary>
+    /// <exception cref="DigitalException">A name, type or shape does not fit, an operator fails, or an output is not a tensor.</exception>
+    public IReadOnlyList<Tensor> Run(
+        IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyList<string>? outputs = null, CancellationToken cancellation = default)
+    {
+        var values = new Dictionary<string, OrtValue>(inputs.Count);
+        try
+        {
+            foreach (var (name, tensor) in inputs) values.Add(name, DigitalRuntime.Guard(tensor.ToOrtValue));
+
+            using var results = RunCore(values, outputs, cancellation);
+            return [.. results.Select((result, i) => Named(result, outputs?[i] ?? _outputNames[i]))];
+        }
+        finally
+        {
+            foreach (var value in values.Values) value.Dispose();
+        }
+    }
+
+    /// <summary>Runs the model on values, which pass from session to session uncopied; the caller disposes of the results.</summary>
+    /// <exception cref="DigitalException">A name, type or shape does not fit, or an operator fails.</exception>
+    public IReadOnlyList<DigitalValue> Run(
+        IReadOnlyDictionary<string, DigitalValue> inputs, IReadOnlyList<string>? outputs = null, CancellationToken cancellation = default)
+    {
+        var values = inputs.ToDictionary(input => input.Key, input => input.Value.Ort);
+        return [.. Run(values, outputs, cancellation).Select(result => new DigitalValue(result))];
+    }
+
+    /// <summary>Runs the model on ONNX Runtime's own values; the caller disposes of the results.</summary>
+    /// <exception cref="DigitalException">A name, type or shape does not fit, or an operator fails.</exception>
+    public IReadOnlyList<OrtValue> Run(
+        IReadOnlyDictionary<string, OrtValue> inputs, IReadOnlyList<string>? outputs = null, CancellationToken cancellation = default)
+    {
+        // The collection itself owns nothing but its elements, and those go to the caller.
+        var results = RunCore(inputs, outputs, cancellation).ToArray();
+        for (int i = 0; i < results.Length; i++)
+        {
+            // A result over an input's memory would outlive its pin.
+            if (inputs.Values.Any(input => DigitalValue.SharesMemory(input, results[i])))
+            {
+                using var alias = results[i];
+                results[i] = alias.ToTensor().ToOrtValue();
+            }
+        }
+
+        return results;
+    }
+
+    public void Dispose()
+    {
+        _session.Dispose();
+        _quiet.Dispose();
+    }
+
+    private static SessionOptions Settings(DigitalOptions options)
+    {
+        var settings = new SessionOptions
+        {
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+            IntraOpNumThreads = options.Threads,
+            InterOpNumThreads = 1,
+            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+            GraphOptimizationLevel = options.Optimize ? GraphOptimizationLevel.ORT_ENABLE_ALL : GraphOptimizationLevel.ORT_DISABLE_ALL,
+        };
+        // Waiting threads would otherwise burn a core between runs.
+        settings.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        settings.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
+        foreach (var (name, size) in options.FreeDimensions) settings.AddFreeDimensionOverrideByName(name, size);
+        return settings;
+    }
+
+    private static RunOptions NewRunOptions() => new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+
+    private static DigitalPort Port(string name, NodeMetadata metadata) => metadata.IsTensor
+        ? new DigitalPort(
+            name,
+            (TensorType)(int)metadata.ElementDataType,
+            [.. metadata.Dimensions.Select(dimension => (long)dimension)],
+            [.. metadata.SymbolicDimensions],
+            true)
+        : new DigitalPort(name, TensorType.Undefined, [], [], false);
+
+    private static Tensor Named(OrtValue value, string name) => value.IsTensor
+        ? DigitalRuntime.Guard(value.ToTensor)
+        : throw new DigitalException($"Output '{name}' is {value.OnnxType}, not a tensor.");
+
+    private IDisposableReadOnlyCollection<OrtValue> RunCore(
+        IReadOnlyDictionary<string, OrtValue> inputs, IReadOnlyList<string>? outputs, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        if (!cancellation.CanBeCanceled) return DigitalRuntime.Guard(() => _session.Run(_quiet, inputs, outputs ?? _outputNames));
+
+        using var options = NewRunOptions();
+        using var registration = cancellation.Register(() => options.Terminate = true);
+        try
+        {
+            return DigitalRuntime.Guard(() => _session.Run(options, inputs, outputs ?? _outputNames));
+        }
+        catch (DigitalException) when (cancellation.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellation);
+        }
+    }
+}
