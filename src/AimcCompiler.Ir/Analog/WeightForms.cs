@@ -1,0 +1,109 @@
+using System.Collections.Immutable;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Ir;
+
+/// <summary>Weights of a layer as real numbers: groups x rows x columns, row-major. The first stair.</summary>
+public sealed class FloatMatrix(int groups, int rows, int columns, float[] values)
+{
+    public int Groups { get; } = groups;
+
+    /// <summary>K, inputs of one group.</summary>
+    public int Rows { get; } = rows;
+
+    /// <summary>N, outputs of one group.</summary>
+    public int Columns { get; } = columns;
+
+    public float[] Values { get; } = values;
+
+    public float this[int group, int row, int column] => Values[(((long)group * Rows) + row) * Columns + column];
+}
+
+/// <summary>Weights as codes, or as contents u = w / s of analog cells. The codes are held once; later stairs add only rules and places.</summary>
+public sealed class QuantizedMatrix
+{
+    public QuantizedMatrix(int groups, int rows, int columns, ImmutableArray<float> scales, short[]? codes, float[]? contents)
+    {
+        if ((codes is null) == (contents is null))
+        {
+            throw new ArgumentException("A matrix holds either codes or contents.");
+        }
+
+        (Groups, Rows, Columns, Scales, Codes, Contents) = (groups, rows, columns, scales, codes, contents);
+    }
+
+    public int Groups { get; }
+
+    public int Rows { get; }
+
+    public int Columns { get; }
+
+    /// <summary>One for the matrix, or groups x columns: w = scale * code / MaxCode, or scale * u.</summary>
+    public ImmutableArray<float> Scales { get; }
+
+    /// <summary>Groups x rows x columns signed codes; null for analog weights.</summary>
+    public short[]? Codes { get; }
+
+    /// <summary>Groups x rows x columns in [-1, 1]; null for coded weights.</summary>
+    public float[]? Contents { get; }
+
+    public bool IsAnalog => Contents is not null;
+
+    public int Index(int group, int row, int column) => (((group * Rows) + row) * Columns) + column;
+
+    public float ScaleOf(int group, int column) => Scales.Length == 1 ? Scales[0] : Scales[(group * Columns) + column];
+}
+
+/// <summary>Weights with the sign encoding that the chip gives them: a differential pair, or an offset.</summary>
+public sealed record EncodedMatrix(QuantizedMatrix Quantized, WeightEncoding Encoding);
+
+/// <summary>Encoded weights with their bit slices; digits are computed, not stored.</summary>
+public sealed record SlicedMatrix(EncodedMatrix Encoded)
+{
+    public QuantizedMatrix Quantized => Encoded.Quantized;
+
+    public WeightEncoding Encoding => Encoded.Encoding;
+
+    public int Slices => Encoding.Slices;
+}
+
+/// <summary>Sliced weights cut to blocks that fit a tile.</summary>
+public sealed record SplitMatrix(SlicedMatrix Sliced, DepthwisePolicy Packing, ImmutableArray<WeightBlock> Blocks)
+{
+    public QuantizedMatrix Quantized => Sliced.Quantized;
+
+    public WeightEncoding Encoding => Sliced.Encoding;
+}
+
+/// <summary>Split weights of which every block has its tile and position.</summary>
+public sealed record PlacedMatrix(SplitMatrix Split, ImmutableArray<BlockPlace> Places)
+{
+    public QuantizedMatrix Quantized => Split.Quantized;
+
+    public WeightEncoding Encoding => Split.Encoding;
+}
+
+/// <summary>A part of a layer's weights that is driven and read together.</summary>
+/// <param name="FirstGroup">First of the groups.</param>
+/// <param name="Groups">Groups that stand block-diagonally; 1 unless packed.</param>
+/// <param name="RowBlock">Which of the row blocks of its group this is.</param>
+/// <param name="RowStart">First row of a group's matrix.</param>
+/// <param name="RowCount">Rows of each group.</param>
+/// <param name="ColumnStart">First column of a group's matrix.</param>
+/// <param name="ColumnCount">Columns of each group.</param>
+/// <param name="Bundle">Blocks of one bundle share a tile side by side.</param>
+/// <param name="BundleColumn">First logical column within the bundle.</param>
+public sealed record WeightBlock(
+    int FirstGroup, int Groups, int RowBlock, int RowStart, int RowCount, int ColumnStart, int ColumnCount, int Bundle, int BundleColumn);
+
+/// <summary>A tile of the chip, counted over chips, cores and tiles; prints as <c>t12</c>.</summary>
+public readonly record struct TileId(int Value)
+{
+    public override string ToString() => FormattableString.Invariant($"t{Value}");
+}
+
+/// <summary>Where a block stands.</summary>
+/// <param name="Tile">The tile.</param>
+/// <param name="Row">First physical row.</param>
+/// <param name="Column">First physical column.</param>
+public sealed record BlockPlace(TileId Tile, int Row, int Column);

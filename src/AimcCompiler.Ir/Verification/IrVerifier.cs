@@ -1,0 +1,236 @@
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Ir;
+
+/// <summary>What must hold of every form. Checked after each pass, in this order:
+/// <list type="number">
+/// <item>Every node has a home; a layer's node is analog, and every analog node has one layer.</item>
+/// <item>Layer ids ascend; a layer reads and writes values of the graph.</item>
+/// <item>A matrix holds groups x rows x columns elements; bias and scales have one element a column, or one (scale), or none (bias).</item>
+/// <item>Codes lie within -2^(B-1) .. 2^(B-1) - 1, contents within [-1, 1]; scales are positive and finite.</item>
+/// <item>Digits and levels decode to exactly the codes they came from; contents within 4 ulp of full scale.</item>
+/// <item>Blocks cover every element of every group exactly once; a packed block holds whole matrices.</item>
+/// <item>No block has more rows or physical columns than a tile; no two overlap on one; no tile beyond the chip.</item>
+/// </list>
+/// What the ADC converts is a matter of the whole program, whose verifier bounds the column sums.</summary>
+public static class IrVerifier
+{
+    public static void Verify<TWeights>(AnalogGraph<TWeights> graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        Check(graph.Source.Nodes.All(n => graph.Homes.ContainsKey(n.Id)), "1: a node has no home");
+        var nodes = graph.Layers.Select(l => l.Node).ToHashSet();
+        Check(nodes.Count == graph.Layers.Length, "1: two layers come from one node");
+        var known = graph.Source.Nodes.Select(n => n.Id).ToHashSet();
+        foreach (var layer in graph.Layers)
+        {
+            Check(known.Contains(layer.Node), $"1: layer {layer.Id} comes from node {layer.Node}, which the graph does not have");
+        }
+
+        foreach (var node in graph.Source.Nodes)
+        {
+            bool isAnalog = graph.Homes[node.Id].Home == Home.Analog;
+            Check(isAnalog == nodes.Contains(node.Id), $"1: node {node.Id} '{node.Name}' is {graph.Homes[node.Id].Home} and has {(isAnalog ? "no" : "a")} layer");
+        }
+
+        int last = -1;
+        foreach (var layer in graph.Layers)
+        {
+            Check(layer.Id.Value > last, $"2: layer {layer.Id} follows l{last}");
+            last = layer.Id.Value;
+            var node = graph.Source[layer.Node];
+            Check(node.Reads.Contains(layer.Input) && node.Outputs.Contains(layer.Output), $"2: layer {layer.Id} reads %{layer.Input} and writes %{layer.Output}, its node does not");
+        }
+    }
+
+    public static void Verify(AnalogGraph<FloatMatrix> graph)
+    {
+        Verify<FloatMatrix>(graph);
+        foreach (var layer in graph.Layers)
+        {
+            var m = layer.Weights;
+            Check(m.Values.LongLength == (long)m.Groups * m.Rows * m.Columns && m.Values.Length > 0, $"3: layer {layer.Id} has {m.Values.Length} weights for {m.Groups} x {m.Rows} x {m.Columns}");
+            Check(layer.Bias.IsEmpty || layer.Bias.Length == m.Groups * m.Columns, $"3: layer {layer.Id} has {layer.Bias.Length} biases for {m.Groups * m.Columns} columns");
+        }
+    }
+
+    public static void Verify(AnalogGraph<QuantizedMatrix> graph, ChipDescription chip)
+    {
+        ArgumentNullException.ThrowIfNull(chip);
+        Verify<QuantizedMatrix>(graph);
+        foreach (var layer in graph.Layers)
+        {
+            Verify(layer.Id, layer.Weights, chip.Tile.Weights.Bits);
+        }
+    }
+
+    public static void Verify(AnalogGraph<EncodedMatrix> graph)
+    {
+        Verify<EncodedMatrix>(graph);
+        foreach (var layer in graph.Layers)
+        {
+            VerifyDecoding(layer.Id, layer.Weights);
+        }
+    }
+
+    public static void Verify(AnalogGraph<SlicedMatrix> graph)
+    {
+        Verify<SlicedMatrix>(graph);
+        foreach (var layer in graph.Layers)
+        {
+            VerifyDecoding(layer.Id, layer.Weights.Encoded);
+        }
+    }
+
+    public static void Verify(AnalogGraph<SplitMatrix> graph, ChipDescription chip)
+    {
+        ArgumentNullException.ThrowIfNull(chip);
+        Verify<SplitMatrix>(graph);
+        TileGeometry geometry = new(chip.Tile);
+        foreach (var layer in graph.Layers)
+        {
+            VerifyBlocks(layer.Id, layer.Weights, geometry);
+        }
+    }
+
+    /// <param name="graph">The placed layers.</param>
+    /// <param name="chip">The chip.</param>
+    /// <param name="chips">How many of them.</param>
+    public static void Verify(AnalogGraph<PlacedMatrix> graph, ChipDescription chip, int chips)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        ArgumentNullException.ThrowIfNull(chip);
+        Verify<PlacedMatrix>(graph);
+        TileGeometry geometry = new(chip.Tile);
+        Dictionary<TileId, List<(int Row, int Column, int Rows, int Columns, string Name)>> used = [];
+        foreach (var layer in graph.Layers)
+        {
+            Check(layer.Weights.Places.Length == layer.Weights.Split.Blocks.Length, $"7: layer {layer.Id} has {layer.Weights.Places.Length} places for {layer.Weights.Split.Blocks.Length} blocks");
+            foreach (var (block, place) in layer.Weights.Split.Blocks.Zip(layer.Weights.Places))
+            {
+                int rows = block.Groups * block.RowCount * geometry.PhysicalRowsPerWeight;
+                int columns = block.Groups * block.ColumnCount * geometry.PhysicalColumnsPerWeight;
+                Check(place.Tile.Value >= 0 && (chip.TilesPerChip is not { } tiles || place.Tile.Value < tiles * chips), $"7: a block of layer {layer.Id} stands on {place.Tile}, the chip has {chip.TilesPerChip * chips} tiles");
+                Check(place.Row >= 0 && place.Column >= 0 && place.Row + rows <= chip.Tile.Rows && place.Column + columns <= chip.Tile.Columns, $"7: a block of layer {layer.Id} of {rows} x {columns} stands at [{place.Row},{place.Column}], a tile has {chip.Tile.Rows} x {chip.Tile.Columns}");
+                if (!used.TryGetValue(place.Tile, out var others))
+                {
+                    used.Add(place.Tile, others = []);
+                }
+
+                foreach (var other in others)
+                {
+                    bool apart = place.Row + rows <= other.Row || other.Row + other.Rows <= place.Row || place.Column + columns <= other.Column || other.Column + other.Columns <= place.Column;
+                    Check(apart, $"7: blocks of layers {layer.Id} and {other.Name} overlap on {place.Tile}");
+                }
+
+                others.Add((place.Row, place.Column, rows, columns, layer.Id.ToString()));
+            }
+        }
+    }
+
+    private static void Verify(LayerId id, QuantizedMatrix m, int? bits)
+    {
+        long count = (long)m.Groups * m.Rows * m.Columns;
+        Check((m.Codes?.LongLength ?? m.Contents!.LongLength) == count, $"3: layer {id} has {m.Codes?.LongLength ?? m.Contents!.LongLength} elements for {m.Groups} x {m.Rows} x {m.Columns}");
+        Check(m.Scales.Length == 1 || m.Scales.Length == m.Groups * m.Columns, $"3: layer {id} has {m.Scales.Length} scales for {m.Groups * m.Columns} columns");
+        Check(m.IsAnalog == bits is null, $"4: layer {id} is {(m.IsAnalog ? "analog" : "coded")}, the chip has weights of {bits?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "no"} bits");
+        foreach (float scale in m.Scales)
+        {
+            Check(float.IsFinite(scale) && scale > 0, $"4: layer {id} has scale {scale}");
+        }
+
+        if (m.Codes is { } codes)
+        {
+            int most = (1 << (bits!.Value - 1)) - 1;
+            int bad = Array.FindIndex(codes, c => c < -most - 1 || c > most);
+            Check(bad < 0, $"4: layer {id} has code {(bad < 0 ? 0 : codes[bad])}, {bits} bits hold {-most - 1} .. {most}");
+        }
+        else
+        {
+            int bad = Array.FindIndex(m.Contents!, u => !(Math.Abs(u) <= 1));
+            Check(bad < 0, $"4: layer {id} has content {(bad < 0 ? 0 : m.Contents![bad])}, a cell holds -1 .. 1");
+        }
+    }
+
+    private static void VerifyDecoding(LayerId id, EncodedMatrix encoded)
+    {
+        var encoding = encoded.Encoding;
+        if (encoded.Quantized.Codes is { } codes)
+        {
+            // A layer has far more weights than codes exist: each occurring code once.
+            Span<int> digits = stackalloc int[encoding.Slices];
+            foreach (short code in codes.Distinct())
+            {
+                encoding.Split(code, digits);
+                for (int i = 0; i < digits.Length; i++)
+                {
+                    var (positive, negative) = encoding.Levels(digits[i]);
+                    Check(positive >= 0 && positive <= encoding.MaxLevel && negative >= 0 && negative <= encoding.MaxLevel, $"5: layer {id} code {code} needs levels ({positive}, {negative}), a cell has 0 .. {encoding.MaxLevel}");
+                    Check(WeightEncoding.Digit(positive, negative) == digits[i], $"5: layer {id} code {code} slice {i}: digit {digits[i]} became {positive - negative}");
+                }
+
+                Check(encoding.Join(digits) == code, $"5: layer {id} code {code} decodes to {encoding.Join(digits)}");
+            }
+        }
+        else
+        {
+            const float Tolerance = 4 * 1.1920929e-7f;
+            foreach (float u in encoded.Quantized.Contents!)
+            {
+                var (positive, negative) = encoding.Contents(u);
+                if (Math.Abs(encoding.Content(positive, negative) - u) > Tolerance)
+                {
+                    throw new InvalidIrException($"5: layer {id} content {u} decodes to {encoding.Content(positive, negative)}");
+                }
+            }
+        }
+    }
+
+    private static void VerifyBlocks(LayerId id, SplitMatrix split, TileGeometry geometry)
+    {
+        var m = split.Quantized;
+        List<WeightBlock>[] ofGroup = [.. Enumerable.Range(0, m.Groups).Select(_ => new List<WeightBlock>())];
+        foreach (var b in split.Blocks)
+        {
+            Check(b.FirstGroup >= 0 && b.Groups >= 1 && b.FirstGroup + b.Groups <= m.Groups && b.RowStart >= 0 && b.RowCount >= 1 && b.RowStart + b.RowCount <= m.Rows && b.ColumnStart >= 0 && b.ColumnCount >= 1 && b.ColumnStart + b.ColumnCount <= m.Columns, $"6: a block of layer {id} leaves its matrix: {b}");
+            Check(b.Groups == 1 || (b.RowCount == m.Rows && b.ColumnCount == m.Columns), $"6: a packed block of layer {id} holds {b.RowCount} x {b.ColumnCount} of {m.Rows} x {m.Columns}");
+            Check(b.Groups * b.RowCount <= geometry.LogicalRows, $"7: a block of layer {id} has {b.Groups * b.RowCount} rows, a tile holds {geometry.LogicalRows}");
+            Check(b.Groups * b.ColumnCount <= geometry.LogicalColumns, $"7: a block of layer {id} has {b.Groups * b.ColumnCount} columns, a tile holds {geometry.LogicalColumns}");
+            for (int g = b.FirstGroup; g < b.FirstGroup + b.Groups; g++)
+            {
+                ofGroup[g].Add(b);
+            }
+        }
+
+        // Blocks stand in strips of columns, each cut into rows: strips side by side and rows below each other mean a partition.
+        for (int g = 0; g < m.Groups; g++)
+        {
+            int column = 0;
+            foreach (var strip in ofGroup[g].GroupBy(b => b.ColumnStart).OrderBy(s => s.Key))
+            {
+                Check(strip.Key == column, $"6: layer {id} group {g}: column {column} is followed by a block at column {strip.Key}");
+                int row = 0;
+                int width = strip.First().ColumnCount;
+                foreach (var b in strip.OrderBy(b => b.RowStart))
+                {
+                    Check(b.ColumnCount == width, $"6: layer {id} group {g} column {strip.Key}: blocks of {width} and {b.ColumnCount} columns");
+                    Check(b.RowStart == row, $"6: layer {id} group {g} column {strip.Key}: row {row} is followed by a block at row {b.RowStart}");
+                    row += b.RowCount;
+                }
+
+                Check(row == m.Rows, $"6: layer {id} group {g} column {strip.Key}: {row} of {m.Rows} rows are in blocks");
+                column += width;
+            }
+
+            Check(column == m.Columns, $"6: layer {id} group {g}: {column} of {m.Columns} columns are in blocks");
+        }
+    }
+
+    private static void Check(bool holds, string message)
+    {
+        if (!holds)
+        {
+            throw new InvalidIrException(message);
+        }
+    }
+}
