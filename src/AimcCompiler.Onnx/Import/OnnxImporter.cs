@@ -1,0 +1,358 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using AimcCompiler.Core;
+using AimcCompiler.Ir;
+using AimcCompiler.Onnx.Proto;
+using Google.Protobuf;
+
+namespace AimcCompiler.Onnx;
+
+/// <summary>Reads an .onnx file into a <see cref="Graph"/>. Protobuf stays inside this project.</summary>
+public static class OnnxImporter
+{
+    /// <exception cref="DiagnosticException">The file is missing, is not ONNX, or is malformed.</exception>
+    public static Graph Import(string path)
+    {
+        string sha256;
+        ModelProto model;
+        try
+        {
+            if (Directory.Exists(path) || !File.Exists(path))
+            {
+                throw Unreadable(path, Directory.Exists(path) ? "is a folder" : "there is no such file");
+            }
+
+            using var stream = InputFile.Open(path, Descriptors.InvalidModel);
+            if (stream.Length == 0)
+            {
+                throw Unreadable(path, "is empty");
+            }
+
+            if (stream.Length > int.MaxValue)
+            {
+                throw Unreadable(path, $"has {stream.Length} bytes; a protobuf message holds at most {int.MaxValue}", "keep the weights as external data");
+            }
+
+            sha256 = Convert.ToHexStringLower(SHA256.HashData(stream));
+            stream.Position = 0;
+            model = ModelProto.Parser.WithDiscardUnknownFields(true).ParseFrom(stream);
+        }
+        catch (Exception e) when (e is InvalidProtocolBufferException or IndexOutOfRangeException or ArgumentException)
+        {
+            throw Unreadable(path, $"is not an ONNX model{Guess(path)} ({FirstLine(e.Message)})");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, FirstLine(e.Message));
+        }
+
+        return Import(model, path, sha256, Path.GetDirectoryName(Path.GetFullPath(path)));
+    }
+
+    /// <param name="model">The model; its tensor data are taken out as they are read, so that they are not held twice.</param>
+    /// <param name="fileName">For messages.</param>
+    /// <param name="sha256">Hash of the model file.</param>
+    /// <param name="folder">Where external data are; null refuses them.</param>
+    internal static Graph Import(ModelProto model, string fileName, string sha256, string? folder)
+    {
+        if (model.Graph is null || model.Graph.Node.Count + model.Graph.Initializer.Count + model.Graph.Output.Count == 0)
+        {
+            throw Unreadable(fileName, $"holds no ONNX graph{(File.Exists(fileName) ? Guess(fileName) : "")}");
+        }
+
+        var graph = model.Graph;
+        CheckNames(graph, fileName);
+        FunctionBudget.Check(model, fileName);
+        ExternalData? external = folder is null ? null : new(folder);
+        var constants = ImmutableDictionary.CreateBuilder<string, Tensor>(StringComparer.Ordinal);
+        HashSet<string> opaque = new(StringComparer.Ordinal);
+        long parameters = 0;
+        Dictionary<string, long> parametersOf = new(StringComparer.Ordinal);
+        foreach (var proto in graph.Initializer)
+        {
+            Tensor? tensor = Read(proto, external, fileName, $"initializer '{proto.Name}'");
+            if (tensor is null)
+            {
+                throw Unreadable(fileName, $"initializer '{proto.Name}' has element type {proto.DataType}, which this version does not read");
+            }
+
+            if (!constants.TryAdd(proto.Name, tensor))
+            {
+                throw Unreadable(fileName, $"initializer '{proto.Name}' occurs twice");
+            }
+
+            if (IsParameter(tensor.Type))
+            {
+                parameters += tensor.Count;
+                parametersOf[proto.Name] = tensor.Count;
+            }
+        }
+
+        if (graph.SparseInitializer.Count > 0)
+        {
+            throw Unreadable(fileName, "holds sparse initializers, which this version does not read");
+        }
+
+        graph.Initializer.Clear();
+        var initializers = constants.Keys.ToHashSet(StringComparer.Ordinal);
+        List<Node> nodes = [];
+        var originals = ImmutableArray.CreateBuilder<OriginalNode>();
+        int next = 0;
+        HashSet<string> names = new(StringComparer.Ordinal);
+        foreach (var proto in graph.Node)
+        {
+            NodeId id = new(next++);
+            string name = proto.Name.Length > 0 ? proto.Name : proto.Output.FirstOrDefault(o => o.Length > 0) ?? $"node{id.Value}";
+            while (!names.Add(name))
+            {
+                name = $"{name}#{id.Value}";
+            }
+
+            string domain = proto.Domain == "ai.onnx" ? "" : proto.Domain;
+            if (proto.OpType.Length == 0)
+            {
+                throw Unreadable(fileName, $"node '{name}' has no operator");
+            }
+
+            if (proto.Attribute.GroupBy(a => a.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            {
+                throw Unreadable(fileName, $"node '{name}' has the attribute '{twice.Key}' twice");
+            }
+
+            if (proto.OpType == "Constant" && domain.Length == 0 && ConstantOf(proto, external, fileName, name) is { } constant)
+            {
+                if (!constants.TryAdd(proto.Output[0], constant))
+                {
+                    throw Unreadable(fileName, $"value '{proto.Output[0]}' is written twice");
+                }
+
+                continue;
+            }
+
+            Node node = new(
+                id,
+                name,
+                domain,
+                proto.OpType,
+                [.. proto.Input],
+                [.. proto.Output],
+                Captured(proto),
+                Attributes(proto),
+                proto.ToByteArray());
+            nodes.Add(node);
+            originals.Add(new OriginalNode(id, name, node.QualifiedOp, node.Inputs.Sum(i => parametersOf.GetValueOrDefault(i))));
+        }
+
+        GraphHeader header = new()
+        {
+            FileName = fileName,
+            Sha256 = sha256,
+            Inputs = [.. graph.Input.Where(i => !initializers.Contains(i.Name)).Select(i => InputPort(i, fileName))],
+            Outputs = [.. graph.Output.Select(Port)],
+            IrVersion = model.IrVersion,
+            Opsets = model.OpsetImport
+                .GroupBy(o => o.Domain == "ai.onnx" ? "" : o.Domain, o => o.Version)
+                .ToImmutableDictionary(g => g.Key, g => g.Max(), StringComparer.Ordinal),
+            Functions = [.. model.Functions.Select(f => new ReadOnlyMemory<byte>(f.ToByteArray()))],
+            Parameters = parameters,
+            OriginalNodes = originals.ToImmutable(),
+        };
+        return new Graph(header, [.. nodes], constants.ToImmutable(), ImmutableDictionary<string, ValueFacts>.Empty.WithComparers(StringComparer.Ordinal));
+    }
+
+    /// <summary>Whether elements of this type count as parameters: floating-point and quantised ones.</summary>
+    private static bool IsParameter(TensorType type) => Tensor.IsFloating(type) || type is TensorType.Int8 or TensorType.UInt8;
+
+    private static Tensor? Read(TensorProto proto, ExternalData? external, string fileName, string what)
+    {
+        try
+        {
+            Tensor? tensor = TensorReader.Read(proto, external);
+            if (tensor is not null)
+            {
+                proto.RawData = ByteString.Empty;
+            }
+
+            return tensor;
+        }
+        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException or OverflowException)
+        {
+            throw Unreadable(fileName, $"{what} {FirstLine(e.Message)}");
+        }
+    }
+
+    private static Tensor? ConstantOf(NodeProto proto, ExternalData? external, string fileName, string name)
+    {
+        if (proto.Output.Count != 1 || proto.Attribute.Count != 1)
+        {
+            return null;
+        }
+
+        var attribute = proto.Attribute[0];
+        return attribute.Name switch
+        {
+            "value" when attribute.T is not null => Read(attribute.T, external, fileName, $"constant '{name}'"),
+            "value_float" when attribute.Type == AttributeProto.Types.AttributeType.Float => Tensor.FromFloats([attribute.F]),
+            "value_int" when attribute.Type == AttributeProto.Types.AttributeType.Int => Tensor.FromInt64([attribute.I]),
+            "value_floats" when attribute.Type == AttributeProto.Types.AttributeType.Floats => Tensor.FromFloats([.. attribute.Floats], attribute.Floats.Count),
+            "value_ints" when attribute.Type == AttributeProto.Types.AttributeType.Ints => Tensor.FromInt64([.. attribute.Ints], attribute.Ints.Count),
+            _ => null,
+        };
+    }
+
+    private static ImmutableDictionary<string, NodeAttribute> Attributes(NodeProto proto)
+    {
+        var attributes = ImmutableDictionary.CreateBuilder<string, NodeAttribute>(StringComparer.Ordinal);
+        foreach (var a in proto.Attribute)
+        {
+            NodeAttribute? attribute = a.Type switch
+            {
+                AttributeProto.Types.AttributeType.Int => new IntAttribute(a.I),
+                AttributeProto.Types.AttributeType.Float => new FloatAttribute(a.F),
+                AttributeProto.Types.AttributeType.String => new StringAttribute(a.S.ToStringUtf8()),
+                AttributeProto.Types.AttributeType.Ints => new IntsAttribute([.. a.Ints]),
+                AttributeProto.Types.AttributeType.Floats => new FloatsAttribute([.. a.Floats]),
+                _ => null,
+            };
+            if (attribute is not null)
+            {
+                attributes[a.Name] = attribute;
+            }
+        }
+
+        return attributes.ToImmutable();
+    }
+
+    /// <summary>Outer values that the node's sub-graphs read, in order of first use.</summary>
+    private static ImmutableArray<string> Captured(NodeProto proto)
+    {
+        List<string> captured = [];
+        Stack<(GraphProto Graph, HashSet<string> Known)> open = new();
+        Push(proto, []);
+        while (open.TryPop(out var item))
+        {
+            HashSet<string> known = new(item.Known, StringComparer.Ordinal);
+            known.UnionWith(item.Graph.Input.Select(i => i.Name));
+            known.UnionWith(item.Graph.Initializer.Select(i => i.Name));
+            foreach (var node in item.Graph.Node)
+            {
+                foreach (string input in node.Input.Where(i => i.Length > 0 && !known.Contains(i) && !captured.Contains(i)))
+                {
+                    captured.Add(input);
+                }
+
+                Push(node, known);
+                known.UnionWith(node.Output);
+            }
+
+            foreach (var output in item.Graph.Output.Where(o => !known.Contains(o.Name) && !captured.Contains(o.Name)))
+            {
+                captured.Add(output.Name);
+            }
+        }
+
+        return [.. captured];
+
+        void Push(NodeProto node, HashSet<string> known)
+        {
+            foreach (var attribute in node.Attribute)
+            {
+                if (attribute.G is not null)
+                {
+                    open.Push((attribute.G, known));
+                }
+
+                foreach (var g in attribute.Graphs)
+                {
+                    open.Push((g, known));
+                }
+            }
+        }
+    }
+
+    /// <summary>Protobuf replaces what is not UTF-8 by U+FFFD, so that different names could become equal; C interfaces end a name at NUL.</summary>
+    private static void CheckNames(GraphProto graph, string fileName)
+    {
+        foreach (string name in graph.Input.Select(i => i.Name)
+            .Concat(graph.Output.Select(o => o.Name))
+            .Concat(graph.Initializer.Select(i => i.Name)))
+        {
+            if (name.Length == 0)
+            {
+                throw Unreadable(fileName, "has an input, output or initializer without a name");
+            }
+
+            CheckName(name, fileName);
+        }
+
+        foreach (var node in graph.Node)
+        {
+            CheckName(node.Name, fileName);
+            foreach (string name in node.Input.Concat(node.Output))
+            {
+                CheckName(name, fileName);
+            }
+        }
+    }
+
+    private static void CheckName(string name, string fileName)
+    {
+        if (name.AsSpan().ContainsAny('\0', '\uFFFD'))
+        {
+            throw Unreadable(fileName, $"holds the name '{name.Replace('\0', '\uFFFD')}', which is not valid text");
+        }
+    }
+
+    private static GraphPort InputPort(ValueInfoProto info, string fileName)
+    {
+        var port = Port(info);
+        return info.Type?.TensorType is { } tensor && port.Type == TensorType.Undefined
+            ? throw Unreadable(fileName, $"input '{info.Name}' has element type {tensor.ElemType}, which this version does not read")
+            : port;
+    }
+
+    private static GraphPort Port(ValueInfoProto info)
+    {
+        var tensor = info.Type?.TensorType;
+        if (tensor is null || !Enum.IsDefined((TensorType)tensor.ElemType))
+        {
+            return new GraphPort(info.Name, TensorType.Undefined, default, []);
+        }
+
+        var dims = tensor.Shape?.Dim;
+        return new GraphPort(
+            info.Name,
+            (TensorType)tensor.ElemType,
+            dims is null ? default : [.. dims.Select(d => d.ValueCase == TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue && d.DimValue > 0 ? d.DimValue : -1)],
+            dims is null ? [] : [.. dims.Select(d => d.ValueCase == TensorShapeProto.Types.Dimension.ValueOneofCase.DimParam ? d.DimParam : "")]);
+    }
+
+    private static DiagnosticException Unreadable(string path, string message, params ReadOnlySpan<string> levers) =>
+        new(Descriptors.InvalidModel, path, message, levers);
+
+    /// <summary>What the file looks like instead.</summary>
+    private static string Guess(string path)
+    {
+        Span<byte> start = stackalloc byte[16];
+        int read;
+        using (var stream = File.OpenRead(path))
+        {
+            read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        }
+
+        start = start[..read];
+        return start switch
+        {
+            _ when start.StartsWith("version https://"u8) => ": it is a git-lfs pointer; fetch the file itself with git lfs pull",
+            _ when start.StartsWith("AIMC"u8) => ": it is a compiled program; give it to inspect, run or evaluate",
+            _ when start.StartsWith("PK\u0003\u0004"u8) => ": it is a zip file (a PyTorch checkpoint?)",
+            _ when start.StartsWith("\u007FELF"u8) => ": it is an executable",
+            _ when start.Length > 3 && start[1..].StartsWith("PNG"u8) => ": it is an image",
+            _ when start.StartsWith("<"u8) => ": it is a web page",
+            _ when start.StartsWith("{"u8) => ": it is JSON",
+            _ => "",
+        };
+    }
+
+    private static string FirstLine(string message) => message.Split('\n')[0].Trim();
+}

@@ -1,0 +1,152 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using AimcCompiler.Core;
+using AimcCompiler.Onnx.Proto;
+
+namespace AimcCompiler.Onnx;
+
+/// <summary>TensorProto -> <see cref="Tensor"/>.</summary>
+public static class TensorReader
+{
+    private const int MaximumRank = 64;
+
+    /// <param name="proto">The tensor; raw, typed or external data.</param>
+    /// <param name="external">Where external data are read from; null refuses them.</param>
+    /// <returns>Null for element types this project has no array for (sub-byte, float8): they stay ONNX.</returns>
+    /// <exception cref="FormatException">Shape, type and data do not fit together.</exception>
+    public static Tensor? Read(TensorProto proto, ExternalData? external)
+    {
+        ArgumentNullException.ThrowIfNull(proto);
+        var type = (TensorType)proto.DataType;
+        if (!Enum.IsDefined(type) || type == TensorType.Undefined)
+        {
+            return proto.DataType is > 16 and < 64 or 14 or 15 ? null : throw new FormatException($"has unknown element type {proto.DataType}");
+        }
+
+        if (proto.Dims.Count > MaximumRank)
+        {
+            throw new FormatException($"has {proto.Dims.Count} dimensions; at most {MaximumRank} are allowed");
+        }
+
+        var shape = proto.Dims.ToImmutableArray();
+        long count = 1;
+        foreach (long dimension in shape)
+        {
+            if (dimension < 0 || (dimension > 0 && count > Array.MaxLength / dimension))
+            {
+                throw new FormatException($"has shape {Tensor.Format(shape)}, which is not a shape of at most {Array.MaxLength} elements");
+            }
+
+            count *= dimension;
+        }
+
+        if (type == TensorType.String)
+        {
+            if (proto.HasRawData)
+            {
+                throw new FormatException("holds strings as raw data");
+            }
+
+            Expect(proto.StringData.Count, count, "strings");
+            return new Tensor(type, shape, proto.StringData.Select(s => s.ToStringUtf8()).ToArray());
+        }
+
+        bool isExternal = proto.DataLocation == TensorProto.Types.DataLocation.External;
+        if (isExternal || proto.HasRawData)
+        {
+            int typed = proto.FloatData.Count + proto.Int32Data.Count + proto.Int64Data.Count + proto.DoubleData.Count + proto.Uint64Data.Count;
+            if (typed > 0 || (isExternal && proto.RawData.Length > 0))
+            {
+                throw new FormatException("holds its data twice");
+            }
+
+            // What is there is measured before memory is taken for it.
+            long bytes = checked(count * Tensor.SizeOf(type));
+            Array data;
+            if (isExternal)
+            {
+                if (external is null)
+                {
+                    throw new FormatException("has external data, but the model was not read from a file");
+                }
+
+                using var range = external.Open(proto.ExternalData, bytes);
+                data = Array.CreateInstance(Tensor.ElementType(type), count);
+                range.Read(Bytes(data, type));
+            }
+            else
+            {
+                Expect(proto.RawData.Length, bytes, "bytes of data");
+                data = Array.CreateInstance(Tensor.ElementType(type), count);
+                proto.RawData.Span.CopyTo(Bytes(data, type));
+            }
+
+            if (data is bool[] flags)
+            {
+                Normalize(flags);
+            }
+
+            return new Tensor(type, shape, data);
+        }
+
+        return new Tensor(type, shape, Typed(proto, type, count));
+    }
+
+    private static Array Typed(TensorProto proto, TensorType type, long count)
+    {
+        switch (type)
+        {
+            case TensorType.Float:
+                Expect(proto.FloatData.Count, count, "values");
+                return proto.FloatData.ToArray();
+            case TensorType.Double:
+                Expect(proto.DoubleData.Count, count, "values");
+                return proto.DoubleData.ToArray();
+            case TensorType.Int64:
+                Expect(proto.Int64Data.Count, count, "values");
+                return proto.Int64Data.ToArray();
+            case TensorType.UInt64:
+                Expect(proto.Uint64Data.Count, count, "values");
+                return proto.Uint64Data.ToArray();
+            case TensorType.UInt32:
+                Expect(proto.Uint64Data.Count, count, "values");
+                return proto.Uint64Data.Select(v => (uint)v).ToArray();
+            default:
+                Expect(proto.Int32Data.Count, count, "values");
+                var ints = proto.Int32Data;
+                return type switch
+                {
+                    TensorType.Int32 => ints.ToArray(),
+                    TensorType.Int16 => ints.Select(v => (short)v).ToArray(),
+                    TensorType.Int8 => ints.Select(v => (sbyte)v).ToArray(),
+                    TensorType.UInt8 => ints.Select(v => (byte)v).ToArray(),
+                    TensorType.UInt16 or TensorType.BFloat16 => ints.Select(v => (ushort)v).ToArray(),
+                    TensorType.Float16 => ints.Select(v => BitConverter.UInt16BitsToHalf((ushort)v)).ToArray(),
+                    TensorType.Bool => ints.Select(v => v != 0).ToArray(),
+                    _ => throw new System.Diagnostics.UnreachableException(),
+                };
+        }
+    }
+
+    /// <summary>The memory of a numeric array.</summary>
+    internal static Span<byte> Bytes(Array data, TensorType type) =>
+        data.Length == 0 ? [] : MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(data), checked(data.Length * Tensor.SizeOf(type)));
+
+    private static void Normalize(bool[] flags)
+    {
+        // A byte other than 0 and 1 would be a bool that equals neither true nor false.
+        var bytes = MemoryMarshal.AsBytes(flags.AsSpan());
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            bytes[i] = bytes[i] != 0 ? (byte)1 : (byte)0;
+        }
+    }
+
+    private static void Expect(long found, long needed, string unit)
+    {
+        if (found != needed)
+        {
+            throw new FormatException($"has {found} {unit}, its shape needs {needed}");
+        }
+    }
+}
