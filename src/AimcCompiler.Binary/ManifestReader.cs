@@ -1,0 +1,216 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Text;
+using AimcCompiler.Core;
+using Google.Protobuf;
+using Google.Protobuf.Collections;
+
+namespace AimcCompiler.Binary;
+
+/// <summary>Puts a program together from manifest and sections. Checks the form; what the program means is <see cref="ProgramVerifier"/>'s to check.</summary>
+internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMemory<byte> Bytes)> sections, AimcLimits limits)
+{
+    private int _nextSection;
+
+    /// <exception cref="InvalidIrException">The manifest is malformed or does not fit the sections.</exception>
+    /// <exception cref="DiagnosticException">The chip description is invalid.</exception>
+    public MappedProgram Read(ReadOnlySpan<byte> bytes)
+    {
+        CountRecords(bytes);
+        Proto.Manifest manifest = Parse(bytes);
+        var program = new MappedProgram
+        {
+            Producer = manifest.Producer,
+            ModelName = manifest.ModelName,
+            ModelSha256 = manifest.ModelSha256,
+            Chip = ChipReader.Parse(Encoding.UTF8.GetBytes(manifest.ChipJson), "chip description"),
+            Chips = manifest.Chips,
+            Values = [.. manifest.Values.Select(v => new ProgramValue(v.Name, (TensorType)v.Type, [.. v.Shape]))],
+            Inputs = [.. manifest.Inputs],
+            Outputs = [.. manifest.Outputs],
+            Layers = [.. manifest.Layers.Select(ToLayer)],
+            Partitions = [.. manifest.Partitions.Select(ToPartition)],
+            Instructions = [.. manifest.Instructions.Select(ToInstruction)],
+            Nodes = [.. manifest.Nodes.Select(ToNode)],
+            ModelParameters = manifest.ModelParameters,
+            Calibration = manifest.HasCalibration ? manifest.Calibration : null,
+        };
+        return _nextSection == sections.Count
+            ? program
+            : throw new InvalidIrException($"section {_nextSection} of {sections.Count} belongs to no layer and no partition");
+    }
+
+    /// <summary>An empty record takes 2 bytes of the file and some hundred of memory, so they are counted before they are made.</summary>
+    private void CountRecords(ReadOnlySpan<byte> bytes)
+    {
+        const ulong LengthDelimited = 2;
+        for (int records = 0; !bytes.IsEmpty; records++)
+        {
+            if (records > limits.Records)
+            {
+                throw new InvalidIrException($"the manifest has over {limits.Records} records");
+            }
+
+            ulong tag = Varint(ref bytes);
+            ulong size = Varint(ref bytes);
+            if ((tag & 7) == LengthDelimited)
+            {
+                bytes = size <= (ulong)bytes.Length ? bytes[(int)size..] : throw new InvalidIrException("the manifest ends inside a record");
+            }
+            else if ((tag & 7) != 0)
+            {
+                throw new InvalidIrException($"the manifest has a field of wire type {tag & 7}");
+            }
+        }
+    }
+
+    private static ulong Varint(ref ReadOnlySpan<byte> bytes)
+    {
+        ulong value = 0;
+        for (int i = 0; i < 10 && i < bytes.Length; i++)
+        {
+            value |= (ulong)(bytes[i] & 0x7f) << (7 * i);
+            if (bytes[i] < 0x80)
+            {
+                bytes = bytes[(i + 1)..];
+                return value;
+            }
+        }
+
+        throw new InvalidIrException("the manifest ends inside a number");
+    }
+
+    private static Proto.Manifest Parse(ReadOnlySpan<byte> bytes)
+    {
+        Proto.Manifest manifest;
+        try
+        {
+            manifest = Proto.Manifest.Parser.WithDiscardUnknownFields(true).ParseFrom(bytes);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // Malformed input has been seen to end in other exceptions than InvalidProtocolBufferException.
+            throw new InvalidIrException($"the manifest is not a valid protobuf message: {e.Message}");
+        }
+
+        // Refuses at once: unknown fields, fields given twice or out of order, invalid UTF-8, overlong numbers.
+        return manifest.CalculateSize() == bytes.Length && bytes.SequenceEqual(manifest.ToByteArray())
+            ? manifest
+            : throw new InvalidIrException("the manifest is not in canonical form");
+    }
+
+    private MappedLayer ToLayer(Proto.Layer layer)
+    {
+        string name = Quoted.Of(layer.Name);
+        return new MappedLayer
+        {
+            Name = layer.Name,
+            Op = layer.Op,
+            Input = layer.Input,
+            Output = layer.Output,
+            View = ToView(layer),
+            Groups = layer.Groups,
+            Rows = layer.Rows,
+            Columns = layer.Columns,
+            Packing = EnumNames.Convert<DepthwisePolicy>(layer.Packing),
+            Weights = new WeightSection(
+                EnumNames.Convert<WeightElement>(layer.Element), Section(layer.SectionWeights, SectionKind.Weights, $"weights of layer {name}")),
+            Scales = ToFloats(Section(layer.SectionScales, SectionKind.Scales, $"scales of layer {name}")),
+            Bias = layer.HasSectionBias ? ToFloats(Section(layer.SectionBias, SectionKind.Bias, $"bias of layer {name}")) : [],
+            Blocks = ToBlocks(Section(layer.SectionBlocks, SectionKind.Blocks, $"blocks of layer {name}")),
+            InputIsNonNegative = layer.InputIsNonNegative,
+            NoiseKey = layer.NoiseKey,
+            InputScale = layer.HasInputScale ? layer.InputScale : null,
+            AdcRanges = [.. layer.AdcRanges],
+            VectorsPerInference = layer.VectorsPerInference,
+            Copies = layer.Copies,
+        };
+    }
+
+    private static InputView ToView(Proto.Layer layer) => layer.ViewCase switch
+    {
+        Proto.Layer.ViewOneofCase.Matrix => new MatrixView(layer.Matrix.InputAxis, layer.Matrix.OutputAxis),
+        Proto.Layer.ViewOneofCase.Convolution => new ConvolutionView(
+            Array(layer.Convolution.Kernel),
+            Array(layer.Convolution.Strides),
+            Array(layer.Convolution.PadsBegin),
+            Array(layer.Convolution.PadsEnd),
+            Array(layer.Convolution.Dilations)),
+        _ => throw new InvalidIrException($"layer {Quoted.Of(layer.Name)} has no view of its input"),
+    };
+
+    private DigitalPartition ToPartition(Proto.Partition partition) => new()
+    {
+        Name = partition.Name,
+        Model = Section(partition.SectionModel, SectionKind.Model, $"model of partition {Quoted.Of(partition.Name)}"),
+        Inputs = Array(partition.Inputs),
+        Outputs = Array(partition.Outputs),
+        Operations = partition.Operations,
+    };
+
+    private static Instruction ToInstruction(Proto.Instruction instruction, int index) => instruction.StepCase switch
+    {
+        Proto.Instruction.StepOneofCase.MvmLayer => new MvmInstruction(instruction.MvmLayer),
+        Proto.Instruction.StepOneofCase.DigitalPartition => new DigitalInstruction(instruction.DigitalPartition),
+        _ => throw new InvalidIrException($"instruction {index} does nothing"),
+    };
+
+    private static NodePlacement ToNode(Proto.Node node) => new(
+        node.Name,
+        node.Op,
+        EnumNames.Convert<Home>(node.Home),
+        EnumNames.Convert<FallbackReason>(node.Reason),
+        node.Parameters,
+        node.Macs,
+        node.Layer,
+        node.Detail);
+
+    /// <summary>Sections are used in their order, each once.</summary>
+    private ReadOnlyMemory<byte> Section(uint index, SectionKind kind, string what)
+    {
+        if (index != _nextSection || index >= sections.Count)
+        {
+            throw new InvalidIrException($"the {what} are in section {index}, but section {_nextSection} of {sections.Count} is next");
+        }
+
+        _nextSection++;
+        var (actual, bytes) = sections[(int)index];
+        return actual == kind ? bytes : throw new InvalidIrException($"the {what} are in section {index}, which is of kind {(uint)actual}, not {(uint)kind}");
+    }
+
+    private static ImmutableArray<float> ToFloats(ReadOnlyMemory<byte> bytes) => bytes.Length % sizeof(float) == 0
+        ? [.. MemoryMarshal.Cast<byte, float>(bytes.Span)]
+        : throw new InvalidIrException($"a section of {bytes.Length} bytes does not hold whole float32 numbers");
+
+    private static ImmutableArray<Block> ToBlocks(ReadOnlyMemory<byte> bytes)
+    {
+        if (bytes.Length % AimcFormat.BlockBytes != 0)
+        {
+            throw new InvalidIrException($"a section of {bytes.Length} bytes does not hold whole blocks of {AimcFormat.BlockBytes} bytes");
+        }
+
+        ReadOnlySpan<int> numbers = MemoryMarshal.Cast<byte, int>(bytes.Span);
+        var blocks = ImmutableArray.CreateBuilder<Block>(bytes.Length / AimcFormat.BlockBytes);
+        for (; !numbers.IsEmpty; numbers = numbers[11..])
+        {
+            blocks.Add(new Block
+            {
+                FirstGroup = numbers[0],
+                Groups = numbers[1],
+                RowBlock = numbers[2],
+                RowStart = numbers[3],
+                RowCount = numbers[4],
+                ColumnStart = numbers[5],
+                ColumnCount = numbers[6],
+                Copy = numbers[7],
+                Tile = numbers[8],
+                TileRow = numbers[9],
+                TileColumn = numbers[10],
+            });
+        }
+
+        return blocks.MoveToImmutable();
+    }
+
+    private static ImmutableArray<int> Array(RepeatedField<int> numbers) => [.. numbers];
+}

@@ -1,0 +1,187 @@
+using System.Collections.Immutable;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Binary;
+
+/// <summary>A compiled network: what stands on which tile, what runs in which order. The content of an .aimc file (docs/aimc-format.md).</summary>
+/// <remarks>Immutable. The reader guarantees every invariant of <see cref="ProgramVerifier"/>; the runtime relies on them.</remarks>
+public sealed record MappedProgram
+{
+    /// <summary>Tool and version that wrote the program.</summary>
+    public required string Producer { get; init; }
+
+    /// <summary>File name of the model, without folder.</summary>
+    public required string ModelName { get; init; }
+
+    /// <summary>SHA-256 of the model file, lower-case hexadecimal.</summary>
+    public required string ModelSha256 { get; init; }
+
+    public required ChipDescription Chip { get; init; }
+
+    /// <summary>Identical chips that the program occupies, at least 1.</summary>
+    public required int Chips { get; init; }
+
+    /// <summary>Every tensor that passes between instructions, the model's inputs and outputs included. An instruction names a value by its index here.</summary>
+    public required ImmutableArray<ProgramValue> Values { get; init; }
+
+    public required ImmutableArray<int> Inputs { get; init; }
+
+    public required ImmutableArray<int> Outputs { get; init; }
+
+    public required ImmutableArray<MappedLayer> Layers { get; init; }
+
+    public required ImmutableArray<DigitalPartition> Partitions { get; init; }
+
+    /// <summary>In execution order: every value is written before it is read, once.</summary>
+    public required ImmutableArray<Instruction> Instructions { get; init; }
+
+    /// <summary>Every node of the model with its home, in the order of the model file.</summary>
+    public required ImmutableArray<NodePlacement> Nodes { get; init; }
+
+    /// <summary>Floating-point and quantised initializer elements of the model as given, before folding.</summary>
+    public required long ModelParameters { get; init; }
+
+    /// <summary>How inputs were calibrated ("max", "quantile 0.99995"), or null when they were not.</summary>
+    public required string? Calibration { get; init; }
+}
+
+/// <param name="Name">The ONNX value name.</param>
+/// <param name="Type">Undefined for sequences and other non-tensors.</param>
+/// <param name="Shape">The shape; -1 = known only at run time.</param>
+public sealed record ProgramValue(string Name, TensorType Type, ImmutableArray<long> Shape);
+
+/// <summary>One constant-weight MVM of the model and the blocks that hold its weights.</summary>
+public sealed record MappedLayer
+{
+    /// <summary>Name of the ONNX node (unique within the program).</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Keys the layer's noise: the index of its node in the model file, below 2^20, so that no option or placement changes the draws.</summary>
+    public required int NoiseKey { get; init; }
+
+    /// <summary>ONNX operator: Conv, Gemm, MatMul.</summary>
+    public required string Op { get; init; }
+
+    public required int Input { get; init; }
+
+    public required int Output { get; init; }
+
+    public required InputView View { get; init; }
+
+    /// <summary>Independent weight matrices: 1, or the groups of a grouped convolution.</summary>
+    public required int Groups { get; init; }
+
+    /// <summary>K: inputs of one group's matrix.</summary>
+    public required int Rows { get; init; }
+
+    /// <summary>N: outputs of one group's matrix.</summary>
+    public required int Columns { get; init; }
+
+    /// <summary>How the groups share tiles; Digital means: each group has its own.</summary>
+    public required DepthwisePolicy Packing { get; init; }
+
+    /// <summary>Groups x K x N codes or analog contents u, row-major.</summary>
+    public required WeightSection Weights { get; init; }
+
+    /// <summary>w = scale * code / MaxCode (or scale * u): one for the matrix, or Groups x N.</summary>
+    public required ImmutableArray<float> Scales { get; init; }
+
+    /// <summary>Groups x N, or empty.</summary>
+    public required ImmutableArray<float> Bias { get; init; }
+
+    /// <summary>The compiler proved the input non-negative.</summary>
+    public required bool InputIsNonNegative { get; init; }
+
+    /// <summary>x = scale * code / MaxCode; null = not calibrated.</summary>
+    public required float? InputScale { get; init; }
+
+    /// <summary>Full scale of a calibrated ADC per slice, in units of one full-scale cell at full-scale pulse; empty = not calibrated or not of that kind.</summary>
+    public required ImmutableArray<float> AdcRanges { get; init; }
+
+    public required ImmutableArray<Block> Blocks { get; init; }
+
+    /// <summary>Input vectors of one inference: output pixels of a convolution, each of which goes through every group.</summary>
+    public required long VectorsPerInference { get; init; }
+
+    /// <summary>Copies that take vectors in turn.</summary>
+    public required int Copies { get; init; }
+}
+
+/// <summary>A part of a layer's weights that stands on one tile.</summary>
+public sealed record Block
+{
+    public required int FirstGroup { get; init; }
+
+    /// <summary>Groups that stand block-diagonally in this block; 1 unless packed.</summary>
+    public required int Groups { get; init; }
+
+    /// <summary>Which of the row blocks of its group this is.</summary>
+    public required int RowBlock { get; init; }
+
+    /// <summary>First row of the group's matrix.</summary>
+    public required int RowStart { get; init; }
+
+    /// <summary>Rows of each group's matrix.</summary>
+    public required int RowCount { get; init; }
+
+    public required int ColumnStart { get; init; }
+
+    /// <summary>Columns of each group's matrix.</summary>
+    public required int ColumnCount { get; init; }
+
+    public required int Copy { get; init; }
+
+    /// <summary>Global tile index: (chip * cores + core) * tiles per core + tile.</summary>
+    public required int Tile { get; init; }
+
+    /// <summary>First physical row on the tile.</summary>
+    public required int TileRow { get; init; }
+
+    /// <summary>First physical column on the tile.</summary>
+    public required int TileColumn { get; init; }
+
+    /// <summary>Rows driven together: RowCount for each of the groups.</summary>
+    public int Rows => Groups * RowCount;
+
+    public int Columns => Groups * ColumnCount;
+}
+
+/// <summary>Nodes that run digitally, as an ONNX model of their own.</summary>
+public sealed record DigitalPartition
+{
+    public required string Name { get; init; }
+
+    /// <summary>Serialized ONNX ModelProto; its input and output names are the values' names.</summary>
+    public required ReadOnlyMemory<byte> Model { get; init; }
+
+    public required ImmutableArray<int> Inputs { get; init; }
+
+    public required ImmutableArray<int> Outputs { get; init; }
+
+    /// <summary>Scalar operations of one inference, for the estimate of digital time and energy.</summary>
+    public required long Operations { get; init; }
+}
+
+/// <summary>One step of a program. A closed hierarchy.</summary>
+public abstract record Instruction
+{
+    private protected Instruction()
+    {
+    }
+}
+
+/// <summary>Runs all vectors of a layer through its tiles.</summary>
+public sealed record MvmInstruction(int Layer) : Instruction;
+
+/// <summary>Runs a digital partition.</summary>
+public sealed record DigitalInstruction(int Partition) : Instruction;
+
+/// <param name="Name">Node name as in the model, or its first output where it has none.</param>
+/// <param name="Op">Operator, with its domain when it is not ONNX's own.</param>
+/// <param name="Home">Where it runs.</param>
+/// <param name="Reason">Why it is not on tiles.</param>
+/// <param name="Parameters">Weight elements the node reads from initializers.</param>
+/// <param name="Macs">Multiply-accumulates of one inference, for MVM operators.</param>
+/// <param name="Layer">Index of its layer, or -1.</param>
+/// <param name="Detail">The reason in the words of what objected, or empty.</param>
+public sealed record NodePlacement(string Name, string Op, Home Home, FallbackReason Reason, long Parameters, long Macs, int Layer, string Detail = "");

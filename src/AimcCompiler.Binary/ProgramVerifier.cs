@@ -1,0 +1,613 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Binary;
+
+/// <summary>The specification of a <see cref="MappedProgram"/>. Checked in this order:
+/// <list type="number">
+/// <item>Program: producer and model are named, the model's hash is 64 lower-case hexadecimal digits, there is at least one chip, counts are
+/// not negative.</item>
+/// <item>Chip: it is valid (<see cref="ChipValidator"/>).</item>
+/// <item>Values: names are not empty and unique, types are known, ranks are at most 64, dimensions are -1 or more, and the known ones make
+/// at most <see cref="MaximumElements"/> elements.</item>
+/// <item>Inputs and outputs name values, none twice.</item>
+/// <item>Layers: names are not empty and unique; groups, rows, columns, copies and vectors are at least 1; input and output are numeric
+/// values.</item>
+/// <item>Views: axes or window lists have the rank of the input; kernels, strides and dilations are at least 1, pads at least 0; input,
+/// output and matrix agree in every known dimension; only a convolution has several groups.</item>
+/// <item>Weights: groups x rows x columns elements of the type that the chip's weight bits ask for; codes are such that the cells hold them
+/// (down to -(2^(B-1) - 1), or to -2^(B-1) where the encoding can), contents are finite and within [-1, 1].</item>
+/// <item>Scales: 1 or groups x columns, finite, not negative; bias: none or groups x columns, finite; the input scale is finite and
+/// positive; ADC ranges: none, or one a slice on a chip with calibrated ranges, finite and positive.</item>
+/// <item>Blocks: inside the layer's matrices; several groups only in a packed layer and then with whole matrices; on a tile of the program's
+/// chips, inside its rows and columns (each weight taking its physical rows and columns).</item>
+/// <item>Row blocks: number r begins where number r - 1 ends, in every group and copy alike, and the last ends the rows.</item>
+/// <item>Cover: in each copy the blocks hold every weight of every group exactly once.</item>
+/// <item>Tiles: no two blocks share a cell.</item>
+/// <item>Conversions: on a chip with flip, granular ADC and unsigned pulses, whose ADC takes what the flip rule lets through (half of a
+/// tile's full scale), no column sum exceeds the ADC.</item>
+/// <item>Partitions: names are not empty and unique, models are not empty, inputs and outputs name values, no output twice, at least one.</item>
+/// <item>Instructions: each layer and each partition runs exactly once; every value is written once, before it is read; inputs are never
+/// written; outputs are written, or are inputs.</item>
+/// <item>Nodes: names are not empty, homes and reasons are known, counts are not negative, layers exist.</item>
+/// </list></summary>
+public static partial class ProgramVerifier
+{
+    /// <summary>Elements of the largest array of .NET.</summary>
+    public const long MaximumElements = 0x7fffffc7;
+
+    private const int MaximumRank = 64;
+
+    // Counts of one layer or node; sums of them over a program stay exact.
+    private const long MaximumCount = 1L << 52;
+
+    /// <exception cref="InvalidIrException">An invariant is broken; the message names the entity and the bound.</exception>
+    public static void Verify(MappedProgram program)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        VerifyProgram(program);
+        VerifyChip(program.Chip);
+        VerifyValues(program.Values);
+        VerifyIndices(program.Inputs, "program inputs", program.Values);
+        VerifyIndices(program.Outputs, "program outputs", program.Values);
+        VerifyNames(program.Layers, "layer", l => l.Name);
+        foreach (MappedLayer layer in program.Layers)
+        {
+            string name = NameOf(layer);
+            VerifyLayer(program, layer, name);
+            VerifyView(program, layer, name);
+            VerifyWeights(program.Chip.Tile, layer, name);
+            VerifyScales(program.Chip.Tile, layer, name);
+            VerifyBlocks(program, layer, name);
+            VerifyRowBlocks(layer, name);
+            VerifyCover(layer, name);
+        }
+
+        VerifyTiles(program);
+        VerifyConversions(program);
+        VerifyPartitions(program);
+        VerifyInstructions(program);
+        VerifyNodes(program);
+    }
+
+    private static void VerifyProgram(MappedProgram program)
+    {
+        Check(IsName(program.Producer), "the producer has no name");
+        Check(
+            IsName(program.ModelName) && !program.ModelName.AsSpan().ContainsAny('/', '\\'),
+            $"model name {Quoted.Of(program.ModelName)} is not a file name without folder");
+        Check(
+            program.ModelSha256.Length == 64 && program.ModelSha256.All(char.IsAsciiHexDigitLower),
+            $"model hash {Quoted.Of(program.ModelSha256)} is not 64 lower-case hexadecimal digits");
+        Check(program.Chips >= 1, $"the program occupies {program.Chips} chips, at least 1 is needed");
+        Check(IsCount(program.ModelParameters), $"the model has {program.ModelParameters} parameters");
+        Check(program.Calibration is null || IsName(program.Calibration), "the calibration has no name");
+        Check(
+            !program.Values.IsDefault && !program.Layers.IsDefault && !program.Partitions.IsDefault && !program.Instructions.IsDefault
+                && !program.Nodes.IsDefault,
+            "a list of the program is missing");
+    }
+
+    private static void VerifyChip(ChipDescription chip)
+    {
+        Diagnostic? finding = ChipValidator.Validate(chip, "chip").Diagnostics.FirstOrDefault(d => d.Severity == Severity.Error);
+        Check(finding is null, $"{finding?.Where} {finding?.Message}");
+    }
+
+    private static void VerifyValues(ImmutableArray<ProgramValue> values)
+    {
+        VerifyNames(values, "value", v => v.Name);
+        foreach (ProgramValue value in values)
+        {
+            string name = $"value {Quoted.Of(value.Name)}";
+            Check(Enum.IsDefined(value.Type), $"{name} has type {(int)value.Type}, which is not known");
+            Check(!value.Shape.IsDefault, $"{name} has no shape");
+            Check(value.Shape.Length <= MaximumRank, $"{name} has rank {value.Shape.Length}, at most {MaximumRank} is allowed");
+            long elements = 1;
+            foreach (long dimension in value.Shape)
+            {
+                Check(dimension >= -1, $"{name} has dimension {dimension}, at least -1 is allowed");
+                Check(dimension <= MaximumElements / elements, $"{name} of shape {Tensor.Format(value.Shape)} has over {MaximumElements} elements");
+                elements *= Math.Max(1, dimension);
+            }
+        }
+    }
+
+    private static void VerifyIndices(ImmutableArray<int> indices, string what, ImmutableArray<ProgramValue> values)
+    {
+        Check(!indices.IsDefault, $"the {what} are missing");
+        var seen = new HashSet<int>();
+        foreach (int index in indices)
+        {
+            Check(index >= 0 && index < values.Length, $"the {what} name value {index}, there are {values.Length} values");
+            Check(seen.Add(index), $"the {what} name value {index} twice");
+        }
+    }
+
+    private static void VerifyNames<T>(ImmutableArray<T> entities, string kind, Func<T, string> nameOf)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (int i = 0; i < entities.Length; i++)
+        {
+            string name = nameOf(entities[i]);
+            Check(IsName(name), $"{kind} {i} has no name, or one that is not valid Unicode");
+            Check(seen.Add(name), $"{kind} {i} has the name {Quoted.Of(name)} of an earlier {kind}");
+        }
+    }
+
+    private static void VerifyLayer(MappedProgram program, MappedLayer layer, string name)
+    {
+        Check(IsName(layer.Op), $"{name} has no operator");
+        Check(layer.Groups >= 1, $"{name} has {layer.Groups} groups, at least 1 is needed");
+        Check(layer.Rows >= 1, $"{name} has {layer.Rows} rows, at least 1 is needed");
+        Check(layer.Columns >= 1, $"{name} has {layer.Columns} columns, at least 1 is needed");
+        Check(layer.Copies >= 1, $"{name} has {layer.Copies} copies, at least 1 is needed");
+        Check(layer.NoiseKey is >= 0 and < 1 << 20, $"{name} has noise key {layer.NoiseKey}, 0 to 2^20 - 1 are possible");
+        Check(
+            layer.VectorsPerInference >= 1 && IsCount(layer.VectorsPerInference),
+            $"{name} has {layer.VectorsPerInference} vectors per inference, 1 to {MaximumCount} are allowed");
+        Check(Enum.IsDefined(layer.Packing), $"{name} has packing {(int)layer.Packing}, which is not known");
+        foreach (var (index, what) in ((int, string)[])[(layer.Input, "input"), (layer.Output, "output")])
+        {
+            Check(index >= 0 && index < program.Values.Length, $"{name} has value {index} as {what}, there are {program.Values.Length} values");
+            TensorType type = program.Values[index].Type;
+            Check(
+                type is not (TensorType.Undefined or TensorType.String or TensorType.Bool),
+                $"{name} has value {index} of type {type} as {what}, a numeric tensor is needed");
+        }
+    }
+
+    private static void VerifyView(MappedProgram program, MappedLayer layer, string name)
+    {
+        ImmutableArray<long> input = program.Values[layer.Input].Shape;
+        ImmutableArray<long> output = program.Values[layer.Output].Shape;
+        switch (layer.View)
+        {
+            case MatrixView view:
+                Check(layer.Groups == 1, $"{name} has {layer.Groups} groups, a matrix view has 1");
+                Check(view.InputAxis is -1 or -2, $"{name} has input axis {view.InputAxis}, -1 or -2 is allowed");
+                Check(view.OutputAxis is -1 or -2, $"{name} has output axis {view.OutputAxis}, -1 or -2 is allowed");
+                Check(input.Length >= -view.InputAxis, $"{name} reads along axis {view.InputAxis} of an input of rank {input.Length}");
+                Check(output.Length >= -view.OutputAxis, $"{name} writes along axis {view.OutputAxis} of an output of rank {output.Length}");
+                CheckDimension(input[^-view.InputAxis], layer.Rows, $"{name} of {layer.Rows} rows reads along a dimension");
+                CheckDimension(output[^-view.OutputAxis], layer.Columns, $"{name} of {layer.Columns} columns writes along a dimension");
+                break;
+            case ConvolutionView view:
+                VerifyWindows(layer, view, input, output, name);
+                break;
+            default:
+                Check(false, $"{name} has no view of its input");
+                break;
+        }
+    }
+
+    private static void VerifyWindows(
+        MappedLayer layer, ConvolutionView view, ImmutableArray<long> input, ImmutableArray<long> output, string name)
+    {
+        (ImmutableArray<int> List, string What, int Minimum)[] lists =
+        [
+            (view.Kernel, "kernel", 1), (view.Strides, "strides", 1), (view.PadsBegin, "pads_begin", 0), (view.PadsEnd, "pads_end", 0),
+            (view.Dilations, "dilations", 1),
+        ];
+        int rank = view.Kernel.IsDefault ? 0 : view.Kernel.Length;
+        Check(rank >= 1, $"{name} has a kernel of rank 0, at least 1 is needed");
+        foreach (var (list, what, minimum) in lists)
+        {
+            int length = list.IsDefault ? 0 : list.Length;
+            Check(length == rank, $"{name} has {what} of rank {length}, its kernel has rank {rank}");
+            foreach (int entry in list)
+            {
+                Check(entry >= minimum, $"{name} has {entry} among its {what}, at least {minimum} is allowed");
+            }
+        }
+
+        Check(input.Length == rank + 2, $"{name} has an input of rank {input.Length}, its windows need {rank + 2}");
+        Check(output.Length == rank + 2, $"{name} has an output of rank {output.Length}, its windows need {rank + 2}");
+        long window = 1;
+        foreach (int extent in view.Kernel)
+        {
+            window *= extent;
+            Check(window <= layer.Rows, $"{name} has a window of {window} positions or more, its matrix {layer.Rows} rows");
+        }
+
+        Check(layer.Rows % window == 0, $"{name} has {layer.Rows} rows, which is not a multiple of its window of {window}");
+        long channels = layer.Rows / window;
+        CheckDimension(input[1], layer.Groups * channels, $"{name} of {layer.Groups} groups of {channels} channels reads channels");
+        CheckDimension(output[1], (long)layer.Groups * layer.Columns, $"{name} of {layer.Groups} groups of {layer.Columns} columns writes channels");
+        CheckDimension(output[0], input[0], $"{name} reads a batch of {input[0]} and writes a batch");
+        for (int i = 0; i < rank; i++)
+        {
+            if (input[i + 2] >= 0)
+            {
+                // Not OutputExtent at once: its division rounds a window that does not fit up to one output.
+                long reach = ((long)view.Dilations[i] * (view.Kernel[i] - 1L)) + 1;
+                long padded = input[i + 2] + view.PadsBegin[i] + view.PadsEnd[i];
+                Check(reach <= padded, $"{name} has a window that reaches over {reach} along axis {i}, its padded input has {padded}");
+                long windows = view.OutputExtent(i, input[i + 2]);
+                CheckDimension(output[i + 2], windows, $"{name} has {windows} windows along axis {i} and writes a dimension");
+            }
+        }
+    }
+
+    private static void VerifyWeights(TileDescription tile, MappedLayer layer, string name)
+    {
+        WeightSection weights = layer.Weights;
+        WeightElement element = weights.Element;
+        Check(Enum.IsDefined(element), $"{name} has weights of type {(int)element}, which is not known");
+        var expected = (Int128)layer.Groups * layer.Rows * layer.Columns * WeightSection.SizeOf(element);
+        Check(
+            weights.Bytes.Length == expected,
+            $"{name} has {weights.Bytes.Length} bytes of weights, {layer.Groups} groups of {layer.Rows} x {layer.Columns} of {element} take {expected}");
+        var encoding = WeightEncoding.Of(tile);
+        if (encoding.WeightBits is not { } bits)
+        {
+            Check(element == WeightElement.Float32, $"{name} has weights of type {element}, the chip's analog cells need {WeightElement.Float32}");
+            ReadOnlySpan<float> contents = weights.Float32;
+            for (int i = 0; i < contents.Length; i++)
+            {
+                // False for NaN too.
+                if (!(MathF.Abs(contents[i]) <= 1f))
+                {
+                    throw new InvalidIrException($"{name} has content {contents[i]} at weight {i}, -1 to 1 is allowed");
+                }
+            }
+
+            return;
+        }
+
+        Check(
+            element == WeightElement.Int16 || (element == WeightElement.Int8 && bits <= 8),
+            $"{name} has weights of type {element}, the chip's {bits} bits need {(bits <= 8 ? WeightElement.Int8 : WeightElement.Int16)}");
+        int lowest = LowestCode(encoding);
+        int at = element == WeightElement.Int8
+            ? IndexOutside(weights.Int8, lowest, encoding.MaxCode)
+            : IndexOutside(weights.Int16, lowest, encoding.MaxCode);
+        if (at >= 0)
+        {
+            throw new InvalidIrException($"{name} has code {weights.Code(at)} at weight {at}, {lowest} to {encoding.MaxCode} is allowed");
+        }
+    }
+
+    private static int IndexOutside(ReadOnlySpan<sbyte> codes, int lowest, int highest) =>
+        codes.IndexOfAnyExceptInRange((sbyte)lowest, (sbyte)highest);
+
+    private static int IndexOutside(ReadOnlySpan<short> codes, int lowest, int highest) =>
+        codes.IndexOfAnyExceptInRange((short)lowest, (short)highest);
+
+    /// <summary>-2^(B-1) where slices and cells can hold it, else its successor.</summary>
+    internal static int LowestCode(WeightEncoding encoding)
+    {
+        int code = -encoding.MaxCode - 1;
+        Span<int> digits = stackalloc int[encoding.Slices];
+        encoding.Split(code, digits);
+        bool holds = encoding.Join(digits) == code;
+        foreach (int digit in digits)
+        {
+            var (positive, negative) = encoding.Levels(digit);
+            holds &= positive >= 0 && positive <= encoding.MaxLevel && negative >= 0 && negative <= encoding.MaxLevel;
+        }
+
+        return holds ? code : code + 1;
+    }
+
+    private static void VerifyScales(TileDescription tile, MappedLayer layer, string name)
+    {
+        long outputs = (long)layer.Groups * layer.Columns;
+        int scales = layer.Scales.IsDefault ? 0 : layer.Scales.Length;
+        Check(scales == 1 || scales == outputs, $"{name} has {scales} scales, 1 or {outputs} are needed");
+        foreach (float scale in layer.Scales)
+        {
+            Check(float.IsFinite(scale) && scale >= 0, $"{name} has the scale {scale}, finite and not negative is needed");
+        }
+
+        int biases = layer.Bias.IsDefault ? -1 : layer.Bias.Length;
+        Check(biases == 0 || biases == outputs, $"{name} has {biases} biases, none or {outputs} are needed");
+        foreach (float bias in layer.Bias)
+        {
+            Check(float.IsFinite(bias), $"{name} has the bias {bias}, finite is needed");
+        }
+
+        Check(
+            layer.InputScale is not { } inputScale || (float.IsFinite(inputScale) && inputScale > 0),
+            $"{name} has the input scale {layer.InputScale}, finite and positive is needed");
+        int ranges = layer.AdcRanges.IsDefault ? -1 : layer.AdcRanges.Length;
+        int allowed = tile.Adc.Range == AdcRange.Calibrated ? WeightEncoding.Of(tile).Slices : 0;
+        Check(ranges == 0 || ranges == allowed, $"{name} has {ranges} ADC ranges, the chip takes {(allowed == 0 ? "none" : $"none or {allowed}")}");
+        foreach (float range in layer.AdcRanges)
+        {
+            Check(float.IsFinite(range) && range > 0, $"{name} has the ADC range {range}, finite and positive is needed");
+        }
+    }
+
+    private static void VerifyBlocks(MappedProgram program, MappedLayer layer, string name)
+    {
+        TileDescription tile = program.Chip.Tile;
+        var geometry = new TileGeometry(tile);
+        Int128? tiles = program.Chip.TilesPerChip is { } perChip ? (Int128)program.Chips * perChip : null;
+        Check(!layer.Blocks.IsDefault, $"{name} has no blocks");
+        for (int i = 0; i < layer.Blocks.Length; i++)
+        {
+            Block block = layer.Blocks[i];
+            string where = $"block {i} of {name}";
+            Check(block.Copy >= 0 && block.Copy < layer.Copies, $"{where} is of copy {block.Copy}, the layer has {layer.Copies}");
+            CheckSpan(block.FirstGroup, block.Groups, layer.Groups, where, "groups");
+            CheckSpan(block.RowStart, block.RowCount, layer.Rows, where, "matrix rows");
+            CheckSpan(block.ColumnStart, block.ColumnCount, layer.Columns, where, "matrix columns");
+            Check(block.RowBlock >= 0 && block.RowBlock < layer.Rows, $"{where} is row block {block.RowBlock}, at most {layer.Rows} are possible");
+            if (block.Groups > 1)
+            {
+                Check(layer.Packing == DepthwisePolicy.Packed, $"{where} has {block.Groups} groups, the layer is not packed");
+                Check(
+                    block.RowCount == layer.Rows && block.ColumnCount == layer.Columns,
+                    $"{where} packs {block.RowCount} x {block.ColumnCount} of matrices of {layer.Rows} x {layer.Columns}, a packed block holds whole ones");
+            }
+
+            Check(block.Tile >= 0 && (tiles is null || block.Tile < tiles), $"{where} is on tile {block.Tile}, {program.Chips} chips have {tiles} tiles");
+            CheckSpan(block.TileRow, PhysicalRows(block, geometry), tile.Rows, where, "physical rows");
+            CheckSpan(block.TileColumn, PhysicalColumns(block, geometry), tile.Columns, where, "physical columns");
+        }
+    }
+
+    private static long PhysicalRows(Block block, TileGeometry geometry) => (long)block.Groups * block.RowCount * geometry.PhysicalRowsPerWeight;
+
+    private static long PhysicalColumns(Block block, TileGeometry geometry) =>
+        (long)block.Groups * block.ColumnCount * geometry.PhysicalColumnsPerWeight;
+
+    private static void VerifyRowBlocks(MappedLayer layer, string name)
+    {
+        var extents = new SortedDictionary<int, (int Start, int Count)>();
+        foreach (Block block in layer.Blocks)
+        {
+            var extent = (block.RowStart, block.RowCount);
+            if (!extents.TryAdd(block.RowBlock, extent))
+            {
+                (int Start, int Count) other = extents[block.RowBlock];
+                Check(
+                    other == extent,
+                    $"row block {block.RowBlock} of {name} has rows {block.RowStart} + {block.RowCount} in one block, {other.Start} + {other.Count} in another");
+            }
+        }
+
+        int end = 0;
+        int next = 0;
+        foreach (var (index, (start, count)) in extents)
+        {
+            Check(index == next, $"row block {next} of {name} is missing");
+            Check(start == end, $"row block {index} of {name} begins at row {start}, the one before it ends at {end}");
+            end = start + count;
+            next++;
+        }
+
+        Check(end == layer.Rows, $"the row blocks of {name} end at row {end}, the matrix has {layer.Rows} rows");
+    }
+
+    private static void VerifyCover(MappedLayer layer, string name)
+    {
+        int rowBlocks = layer.Blocks.Max(b => b.RowBlock) + 1;
+        var expected = (Copy: 0, Group: 0, RowBlock: 0, Column: 0);
+        foreach (Block block in layer.Blocks.OrderBy(b => (b.Copy, b.FirstGroup, b.RowBlock, b.ColumnStart)))
+        {
+            // In this order every block must begin where the one before it ended.
+            var actual = (block.Copy, block.FirstGroup, block.RowBlock, block.ColumnStart);
+            Check(
+                actual.CompareTo(expected) <= 0,
+                $"no block of {name} holds {Place(expected)}; the next block holds {Place(actual)}");
+            Check(actual == expected, $"two blocks of {name} hold {Place(actual)}");
+            expected.Column = block.ColumnStart + block.ColumnCount;
+            if (expected.Column == layer.Columns)
+            {
+                expected = (block.Copy, block.FirstGroup, block.RowBlock + 1, 0);
+            }
+
+            if (expected.RowBlock == rowBlocks)
+            {
+                expected = (block.Copy, block.FirstGroup + block.Groups, 0, 0);
+            }
+
+            if (expected.Group == layer.Groups)
+            {
+                expected = (block.Copy + 1, 0, 0, 0);
+            }
+        }
+
+        Check(expected == (layer.Copies, 0, 0, 0), $"no block of {name} holds {Place(expected)}");
+
+        static string Place((int Copy, int Group, int RowBlock, int Column) place) =>
+            $"column {place.Column} of row block {place.RowBlock} of group {place.Group} in copy {place.Copy}";
+    }
+
+    private static void VerifyTiles(MappedProgram program)
+    {
+        var geometry = new TileGeometry(program.Chip.Tile);
+        var placed = program.Layers.SelectMany((layer, index) => layer.Blocks.Select(block => (Layer: index, Block: block)))
+            .OrderBy(p => (p.Block.Tile, p.Block.TileRow, p.Block.TileColumn));
+
+        // Per physical column of the tile at hand: the row below the lowest cell taken so far, and by whom.
+        int[] ends = new int[program.Chip.Tile.Columns];
+        int[] owners = new int[program.Chip.Tile.Columns];
+        int tile = -1;
+        foreach (var (layer, block) in placed)
+        {
+            if (block.Tile != tile)
+            {
+                tile = block.Tile;
+                Array.Clear(ends);
+            }
+
+            int columns = (int)PhysicalColumns(block, geometry);
+            int end = block.TileRow + (int)PhysicalRows(block, geometry);
+            for (int c = block.TileColumn; c < block.TileColumn + columns; c++)
+            {
+                if (ends[c] > block.TileRow)
+                {
+                    string owner = NameOf(program.Layers[owners[c]]);
+                    throw new InvalidIrException(
+                        $"blocks of {owner} and {NameOf(program.Layers[layer])} share the cell of row {block.TileRow} and column {c} of tile {tile}");
+                }
+
+                ends[c] = end;
+                owners[c] = layer;
+            }
+        }
+    }
+
+    private static void VerifyConversions(MappedProgram program)
+    {
+        TileDescription tile = program.Chip.Tile;
+        var encoding = WeightEncoding.Of(tile);
+        if (!encoding.HasFlip || encoding.IsAnalog || tile.Adc.Range != AdcRange.Granular || tile.Adc.Bits is not { } bits)
+        {
+            return;
+        }
+
+        long limit = (1L << bits) - 1;
+        foreach (MappedLayer layer in program.Layers)
+        {
+            var input = InputEncoding.Of(tile.Input, layer.InputIsNonNegative);
+            long promised = Math.Max((long)tile.Rows * encoding.MaxLevel / 2, encoding.HasUnitColumn ? tile.Rows : 0) * LargestDrive(tile, input);
+            if (input.HasSignedPulses || promised > limit)
+            {
+                continue;
+            }
+
+            long worst = WorstColumnSum(program, layer);
+            Check(worst <= limit, $"{NameOf(layer)} has a column sum of {worst}, the ADC of {bits} bits takes {limit}");
+        }
+    }
+
+    private static void VerifyPartitions(MappedProgram program)
+    {
+        VerifyNames(program.Partitions, "partition", p => p.Name);
+        foreach (DigitalPartition partition in program.Partitions)
+        {
+            string name = $"partition {Quoted.Of(partition.Name)}";
+            Check(!partition.Model.IsEmpty, $"{name} has an empty model");
+            VerifyIndices(partition.Inputs, $"inputs of {name}", program.Values);
+            VerifyIndices(partition.Outputs, $"outputs of {name}", program.Values);
+            Check(!partition.Outputs.IsEmpty, $"{name} has no outputs, at least 1 is needed");
+            Check(IsCount(partition.Operations), $"{name} has {partition.Operations} operations, 0 to {MaximumCount} are allowed");
+        }
+    }
+
+    private static void VerifyInstructions(MappedProgram program)
+    {
+        bool[] isWritten = new bool[program.Values.Length];
+        foreach (int input in program.Inputs)
+        {
+            isWritten[input] = true;
+        }
+
+        bool[] layerHasRun = new bool[program.Layers.Length];
+        bool[] partitionHasRun = new bool[program.Partitions.Length];
+        for (int i = 0; i < program.Instructions.Length; i++)
+        {
+            switch (program.Instructions[i])
+            {
+                case MvmInstruction(int layer):
+                    Run(i, layer, layerHasRun, "layer");
+                    Read(i, program.Layers[layer].Input);
+                    Write(i, program.Layers[layer].Output);
+                    break;
+                case DigitalInstruction(int partition):
+                    Run(i, partition, partitionHasRun, "partition");
+                    foreach (int input in program.Partitions[partition].Inputs)
+                    {
+                        Read(i, input);
+                    }
+
+                    foreach (int output in program.Partitions[partition].Outputs)
+                    {
+                        Write(i, output);
+                    }
+
+                    break;
+                default:
+                    Check(false, $"instruction {i} does nothing");
+                    break;
+            }
+        }
+
+        Check(!layerHasRun.Contains(false), $"layer {layerHasRun.IndexOf(false)} is never run");
+        Check(!partitionHasRun.Contains(false), $"partition {partitionHasRun.IndexOf(false)} is never run");
+        foreach (int output in program.Outputs)
+        {
+            Check(isWritten[output], $"program output {Value(output)} is never written");
+        }
+
+        void Run(int at, int index, bool[] hasRun, string kind)
+        {
+            Check(index >= 0 && index < hasRun.Length, $"instruction {at} runs {kind} {index}, there are {hasRun.Length}");
+            Check(!hasRun[index], $"instruction {at} runs {kind} {index} a second time");
+            hasRun[index] = true;
+        }
+
+        void Read(int at, int value) => Check(isWritten[value], $"instruction {at} reads {Value(value)} before it is written");
+
+        void Write(int at, int value)
+        {
+            Check(!isWritten[value], $"instruction {at} writes {Value(value)}, which is an input or written already");
+            isWritten[value] = true;
+        }
+
+        string Value(int index) => $"value {index} {Quoted.Of(program.Values[index].Name)}";
+    }
+
+    private static void VerifyNodes(MappedProgram program)
+    {
+        for (int i = 0; i < program.Nodes.Length; i++)
+        {
+            NodePlacement node = program.Nodes[i];
+            Check(IsName(node.Name), $"node {i} has no name, or one that is not valid Unicode");
+            string name = $"node {i} {Quoted.Of(node.Name)}";
+            Check(IsName(node.Op), $"{name} has no operator");
+            Check(Enum.IsDefined(node.Home), $"{name} has home {(int)node.Home}, which is not known");
+            Check(Enum.IsDefined(node.Reason), $"{name} has reason {(int)node.Reason}, which is not known");
+            Check(IsCount(node.Parameters), $"{name} has {node.Parameters} parameters, 0 to {MaximumCount} are allowed");
+            Check(IsCount(node.Macs), $"{name} has {node.Macs} multiply-accumulates, 0 to {MaximumCount} are allowed");
+            Check(node.Layer >= -1 && node.Layer < program.Layers.Length, $"{name} is layer {node.Layer}, there are {program.Layers.Length}");
+        }
+    }
+
+    private static string NameOf(MappedLayer layer) => $"layer {Quoted.Of(layer.Name)}";
+
+    private static bool IsCount(long count) => count is >= 0 and <= MaximumCount;
+
+    /// <summary>Not empty, and no lone surrogate: in UTF-8 it would become another name.</summary>
+    private static bool IsName(string name)
+    {
+        for (int i = 0; i < name.Length; i++)
+        {
+            if (char.IsSurrogate(name[i]) && !(i + 1 < name.Length && char.IsSurrogatePair(name[i], name[++i])))
+            {
+                return false;
+            }
+        }
+
+        return name.Length > 0;
+    }
+
+    private static void CheckSpan(int start, long count, int end, string where, string what) =>
+        Check(start >= 0 && count >= 1 && start <= end - count, $"{where} has {what} {start} + {count}, 0 to {end} is allowed");
+
+    private static void CheckDimension(long actual, long expected, string what) =>
+        Check(actual < 0 || expected < 0 || actual == expected, $"{what} of {actual}");
+
+    private static void Check(
+        [DoesNotReturnIf(false)] bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] BrokenInvariant message)
+    {
+        if (!holds)
+        {
+            throw new InvalidIrException(message.ToString());
+        }
+    }
+
+    private static void Check([DoesNotReturnIf(false)] bool holds, string message)
+    {
+        if (!holds)
+        {
+            throw new InvalidIrException(message);
+        }
+    }
+}
