@@ -1,0 +1,133 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+using AimcCompiler.Ir;
+
+namespace AimcCompiler.Passes;
+
+/// <param name="Program">The mapped program.</param>
+/// <param name="Warnings">Findings that did not stop it.</param>
+public sealed record CompilationResult(MappedProgram Program, ImmutableArray<Diagnostic> Warnings);
+
+/// <summary>The staircase: from an imported graph to a mapped program. The types order the passes.</summary>
+public static class AimcCompilation
+{
+    /// <summary>The passes in the order they run, with what each is for.</summary>
+    public static ImmutableArray<(string Name, string Purpose)> Passes { get; } =
+    [
+        ("fold-constants", "replace nodes that read only constants by their results"),
+        ("fold-batch-norm", "fold BatchNormalization into the convolution or product before it"),
+        ("calibrate", "types and shapes of every value; input ranges from samples"),
+        ("partition-graph", "each node to tiles, digital units or host, with the reason"),
+        ("lower-to-mvm", "Conv, Gemm, MatMul to a weight matrix and a view of the input"),
+        ("quantize-weights", "weights to codes of the chip's bits, or contents of analog cells"),
+        ("encode", "sign encoding: differential pair or offset"),
+        ("slice-bits", "codes to digits that a cell can hold"),
+        ("split-weights", "matrices to blocks that fit a tile"),
+        ("place-tiles", "a tile and a position for every block"),
+        ("emit", "instructions, codes and digital sub-models"),
+    ];
+
+    /// <exception cref="DiagnosticException">The model or the request cannot be compiled.</exception>
+    public static CompilationResult Compile(Graph model, ChipDescription chip, CompileOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(chip);
+        ArgumentNullException.ThrowIfNull(options);
+        DiagnosticBag diagnostics = new();
+        PassRunner runner = new(options, diagnostics);
+
+        var bound = BindDimensions.Run(model, options, diagnostics);
+        diagnostics.ThrowIfErrors();
+        // First, so that later passes see weights as constants whatever hid them.
+        var folded = runner.Run("fold-constants", () => FoldConstants.Run(bound), Valid, g => IrPrinter.Print(g));
+        // Before calibrate: the values between a convolution and its normalisation go away.
+        var simple = runner.Run("fold-batch-norm", () => FoldBatchNorm.Run(folded), Valid, g => IrPrinter.Print(g));
+        var calibrated = runner.Run("calibrate", () => Calibrate.Run(simple, options), c => Valid(c.Graph), Print);
+        var partitioned = runner.Run(
+            "partition-graph",
+            () => PartitionGraph.Run(calibrated, options, diagnostics),
+            p => Valid(p.Graph),
+            p => IrPrinter.Print(p.Graph, n => IrPrinter.Note(p.Homes[n.Id])));
+        var lowered = runner.Run("lower-to-mvm", () => LowerToMvm.Run(partitioned, chip, options, diagnostics), IrVerifier.Verify, IrPrinter.Print);
+        // Before splitting: row blocks of a column share its scale, so that their partial sums add as integers.
+        var quantized = runner.Run("quantize-weights", () => QuantizeWeights.Run(lowered, chip), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+        var encoded = runner.Run("encode", () => Encode.Run(quantized, chip), IrVerifier.Verify, IrPrinter.Print);
+        var sliced = runner.Run("slice-bits", () => SliceBits.Run(encoded), IrVerifier.Verify, IrPrinter.Print);
+        // After slicing: how many columns of a matrix fit a tile depends on the slices.
+        var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+        var placed = runner.Run(
+            "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics), p => IrVerifier.Verify(p.Graph, chip, p.Chips), p => IrPrinter.Print(p.Graph));
+        string? calibration = options.Calibration is null ? null
+            : options.CalibrationQuantile >= 1 ? "max"
+            : string.Create(CultureInfo.InvariantCulture, $"quantile {options.CalibrationQuantile}");
+        var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration), ProgramVerifier.Verify, Print);
+        Warn(program, diagnostics);
+        WarnOfClipping(program, diagnostics);
+        return new CompilationResult(program, [.. diagnostics.Diagnostics]);
+    }
+
+    private static void Warn(MappedProgram program, DiagnosticBag diagnostics)
+    {
+        if (program.Layers.IsEmpty)
+        {
+            diagnostics.Add(Descriptors.NothingAnalog, program.ModelName, "no node of the model runs on tiles", "aimc inspect says why for each node");
+        }
+        else if (program.Layers.FirstOrDefault(l => ProgramRanges.Lacking(program, l) is not null) is { } layer)
+        {
+            diagnostics.Add(
+                Descriptors.NoRanges,
+                $"{program.ModelName}: layer '{layer.Name}'",
+                $"compiled with {ProgramRanges.Lacking(program, layer)}; chip '{program.Chip.Name}' cannot run it before they are known",
+                "--calibrate DATA",
+                "evaluate calibrates on the first 512 samples");
+        }
+    }
+
+    /// <summary>Only a granular range says beforehand what clips: the others follow the layer or cut on purpose.</summary>
+    private static void WarnOfClipping(MappedProgram program, DiagnosticBag diagnostics)
+    {
+        var tile = program.Chip.Tile;
+        if (tile.Adc is not { Range: AdcRange.Granular, Bits: { } bits } || tile.Weights.Bits is null)
+        {
+            return;
+        }
+
+        var encoding = WeightEncoding.Of(tile);
+        var exceeding = program.Layers
+            .Select(layer => (Layer: layer, Worst: ProgramVerifier.WorstColumnSum(program, layer), Input: InputEncoding.Of(tile.Input, layer.InputIsNonNegative)))
+            .Select(l => (l.Layer, l.Worst, Bits: (encoding.IsDifferential && tile.Encoding.Subtract == Subtraction.InArray) || l.Input.HasSignedPulses ? bits - 1 : bits))
+            .Where(l => l.Worst > (1L << l.Bits) - 1)
+            .OrderByDescending(l => l.Worst)
+            .ToList();
+        if (exceeding is [var worst, ..])
+        {
+            diagnostics.Add(
+                Descriptors.MayClip,
+                $"{program.ModelName}: layer '{worst.Layer.Name}'",
+                FormattableString.Invariant(
+                    $"a column can reach {worst.Worst} steps, the ADC of {bits} bits counts to {(1L << worst.Bits) - 1}; so it is with {exceeding.Count} of {program.Layers.Length} layers"),
+                FormattableString.Invariant($"--set tile.adc.bits={bits + (int)Math.Ceiling(Math.Log2((worst.Worst + 1.0) / (1L << worst.Bits)))}"));
+        }
+    }
+
+    private static void Valid(Graph graph)
+    {
+        // Single assignment, no cycle, nothing read that is not written: Graph's constructor refuses anything else.
+        ArgumentNullException.ThrowIfNull(graph);
+    }
+
+    private static string Print(MappedProgram program)
+    {
+        using StringWriter text = new();
+        Disassembler.Write(program, text);
+        return text.ToString();
+    }
+
+    private static string Print(CalibratedGraph calibrated) => IrPrinter.Print(
+        calibrated.Graph,
+        node => node.Writes.FirstOrDefault() is { } value && calibrated.Ranges.TryGetValue(value, out var range)
+            ? string.Create(CultureInfo.InvariantCulture, $"|max| {range.Maximum:G6}")
+            : "");
+}

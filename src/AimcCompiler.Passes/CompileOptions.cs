@@ -1,0 +1,56 @@
+using System.Collections.Immutable;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Passes;
+
+/// <summary>What to do with a layer for which the chip has no tiles.</summary>
+public enum FallbackPolicy
+{
+    /// <summary>Refuse, naming demand, bound and levers.</summary>
+    Error,
+
+    /// <summary>Run the layers with the fewest MACs per tile digitally.</summary>
+    Digital,
+}
+
+/// <summary>What is mapped how; the user's choices (docs: cli.md).</summary>
+public sealed record CompileOptions
+{
+    /// <summary>Identical chips; null = as many as needed.</summary>
+    public int? Chips { get; init; } = 1;
+
+    public FallbackPolicy Fallback { get; init; } = FallbackPolicy.Error;
+
+    public DepthwisePolicy Depthwise { get; init; } = DepthwisePolicy.Digital;
+
+    /// <summary>Nodes that must be on tiles, by name.</summary>
+    public ImmutableArray<string> Analog { get; init; } = [];
+
+    /// <summary>Nodes that must be digital, by name.</summary>
+    public ImmutableArray<string> Digital { get; init; } = [];
+
+    /// <summary>Extents of symbolic dimensions, by name.</summary>
+    public ImmutableDictionary<string, long> Dimensions { get; init; } = ImmutableDictionary<string, long>.Empty;
+
+    /// <summary>Samples that ranges are taken from; null = compile without ranges.</summary>
+    public ICalibrationData? Calibration { get; init; }
+
+    /// <summary>The fraction of calibration inputs that an input scale covers: 1 = their maximum; aihwkit's default is 0.99995.</summary>
+    public double CalibrationQuantile { get; init; } = 1;
+
+    /// <summary>Called with (pass name, textual IR) after every pass; null = no printing.</summary>
+    public Action<string, string>? Dump { get; init; }
+
+    /// <summary>Called with a line of progress; null = silent.</summary>
+    public Action<string>? Progress { get; init; }
+}
+
+/// <summary>Samples for calibration, a batch at a time.</summary>
+public interface ICalibrationData
+{
+    /// <summary>Batches.</summary>
+    int Count { get; }
+
+    /// <summary>The model's inputs for one batch, by name; a batch of one sample where the model leaves it open.</summary>
+    IReadOnlyDictionary<string, Tensor> Sample(int index);
+}

@@ -1,0 +1,211 @@
+using System.Collections.Immutable;
+using AimcCompiler.Core;
+using AimcCompiler.Ir;
+
+namespace AimcCompiler.Passes;
+
+/// <summary>A graph of which every node has its home.</summary>
+public sealed record PartitionedGraph(CalibratedGraph Calibrated, ImmutableDictionary<NodeId, NodeHome> Homes)
+{
+    public Graph Graph => Calibrated.Graph;
+}
+
+/// <summary>Decides for every node: analog tile, digital unit or host, with the reason.
+/// <code>
+/// before:  %c = Conv(%x, #w)              after:  %c = Conv(%x, #w)   -> analog
+///          %s = Softmax(%c)                       %s = Softmax(%c)    -> digital (NotAnMvm)
+/// </code></summary>
+public static class PartitionGraph
+{
+    private static readonly HashSet<string> HostOps = new(StringComparer.Ordinal)
+    {
+        "If", "Loop", "Scan", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase", "SequenceLength", "SequenceMap",
+        "SplitToSequence", "ConcatFromSequence", "Optional", "OptionalGetElement", "OptionalHasElement", "StringNormalizer", "StringConcat", "StringSplit",
+        "RegexFullMatch", "TfIdfVectorizer", "LabelEncoder", "NonMaxSuppression", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
+        "Multinomial", "Bernoulli", "ZipMap", "DictVectorizer", "CategoryMapper",
+    };
+
+    public static PartitionedGraph Run(CalibratedGraph calibrated, CompileOptions options, DiagnosticBag diagnostics)
+    {
+        ArgumentNullException.ThrowIfNull(calibrated);
+        ArgumentNullException.ThrowIfNull(options);
+        var graph = calibrated.Graph;
+        var byName = graph.Nodes.ToDictionary(n => n.Name, StringComparer.Ordinal);
+        foreach (string name in options.Analog.Concat(options.Digital).Where(n => !byName.ContainsKey(n)))
+        {
+            string near = string.Join(", ", byName.Keys.OrderBy(k => Math.Abs(k.Length - name.Length)).Where(k => k.Contains(name, StringComparison.OrdinalIgnoreCase)).Take(3));
+            diagnostics.Add(
+                Descriptors.UnknownNode,
+                graph.Header.FileName,
+                $"there is no node '{name}' after folding",
+                near.Length > 0 ? $"one of: {near}" : "aimc dump MODEL.onnx lists the nodes");
+        }
+
+        var homes = ImmutableDictionary.CreateBuilder<NodeId, NodeHome>();
+        foreach (var node in graph.Nodes)
+        {
+            var home = HomeOf(graph, node, options);
+            if (options.Digital.Contains(node.Name) && home.Home == Home.Analog)
+            {
+                home = new NodeHome(Home.Digital, FallbackReason.ByRequest, "");
+            }
+            else if (options.Analog.Contains(node.Name) && home.Home != Home.Analog && home.Reason != FallbackReason.Depthwise)
+            {
+                diagnostics.Add(Descriptors.NotMappable, $"{graph.Header.FileName}: node '{node.Name}' ({node.OpType})", home.Detail.Length > 0 ? home.Detail : FallbackReasons.Explain(home.Reason));
+            }
+
+            homes.Add(node.Id, home);
+        }
+
+        return new PartitionedGraph(calibrated, homes.ToImmutable());
+    }
+
+    private static NodeHome HomeOf(Graph graph, Node node, CompileOptions options)
+    {
+        if (HostOps.Contains(node.OpType) || !node.Captured.IsEmpty || node.Writes.Any(v => IsHostValue(graph, v)))
+        {
+            return new NodeHome(Home.Host, FallbackReason.HostOnly, "");
+        }
+
+        string? objection = node switch
+        {
+            _ when node.Is("Conv") => Convolution(graph, node),
+            _ when node.Is("Gemm") => Gemm(graph, node),
+            _ when node.Is("MatMul") => MatMul(graph, node),
+            _ => "",
+        };
+        if (objection is null)
+        {
+            return options.Depthwise == DepthwisePolicy.Digital && IsDepthwise(graph, node) && !options.Analog.Contains(node.Name)
+                ? new NodeHome(Home.Digital, FallbackReason.Depthwise, "")
+                : new NodeHome(Home.Analog, FallbackReason.None, "");
+        }
+
+        bool isMvm = objection.Length > 0;
+        bool isDynamic = isMvm && objection == Dynamic;
+        return new NodeHome(Home.Digital, isDynamic ? FallbackReason.DynamicWeights : isMvm ? FallbackReason.UnsupportedForm : FallbackReason.NotAnMvm, objection);
+    }
+
+    private const string Dynamic = "multiplies two activations; tiles hold constants";
+    private const string ConstantActivation = "multiplies two constants";
+
+    /// <summary>One group per input channel and more than one of them.</summary>
+    internal static bool IsDepthwise(Graph graph, Node node) =>
+        node.Is("Conv") && node.Int("group", 1) is var groups and > 1 && graph.Constants.TryGetValue(node.Inputs[1], out var weights) && weights.Shape[1] == 1 && groups > 1;
+
+    private static bool IsHostValue(Graph graph, string value) =>
+        graph.Facts.TryGetValue(value, out var facts) && facts.Type is TensorType.Undefined or TensorType.String;
+
+    /// <summary>Null when the node can be lowered, else why not.</summary>
+    private static string? Convolution(Graph graph, Node node)
+    {
+        if (node.Inputs.Length < 2 || !graph.Constants.TryGetValue(node.Inputs[1], out var weights))
+        {
+            return Dynamic;
+        }
+
+        if (graph.Constants.ContainsKey(node.Inputs[0]))
+        {
+            return ConstantActivation;
+        }
+
+        if (node.InputOrNull(2) is { } bias && !graph.Constants.ContainsKey(bias))
+        {
+            return "has a bias that is not constant";
+        }
+
+        int spatial = weights.Shape.Length - 2;
+        return !Tensor.IsFloating(weights.Type) ? $"has weights of type {weights.Type}"
+            : spatial is < 1 or > 3 ? $"has {spatial} spatial dimensions"
+            : weights.Count == 0 ? "has no weights"
+            : node.Ints("pads") is { } pads && pads.Any(p => p < 0) ? "has negative pads"
+            : FollowsExtent(graph, node) ? "has auto_pad with strides over an extent that follows the input (--dim NAME=N fixes it)"
+            : FactsOf(graph, node);
+    }
+
+    /// <summary>Same-padding of a strided convolution depends on the extent; without strides it does not.</summary>
+    private static bool FollowsExtent(Graph graph, Node node) =>
+        node.String("auto_pad", "NOTSET") is "SAME_UPPER" or "SAME_LOWER"
+        && node.Ints("strides") is { } strides && strides.Any(s => s > 1)
+        && graph.Facts.TryGetValue(node.Inputs[0], out var facts) && facts.HasRank && facts.Declared.Skip(2).Any(d => d < 0);
+
+    private static string? Gemm(Graph graph, Node node)
+    {
+        if (!graph.Constants.TryGetValue(node.Inputs[1], out var weights))
+        {
+            return graph.Constants.ContainsKey(node.Inputs[0]) ? "has its constant on the left" : Dynamic;
+        }
+
+        if (graph.Constants.ContainsKey(node.Inputs[0]))
+        {
+            return ConstantActivation;
+        }
+
+        if (weights.Shape.Length != 2 || !Tensor.IsFloating(weights.Type) || weights.Count == 0)
+        {
+            return $"has weights {weights}";
+        }
+
+        long columns = node.Int("transB", 0) != 0 ? weights.Shape[0] : weights.Shape[1];
+        if (node.InputOrNull(2) is { } bias && node.Float("beta", 1) != 0)
+        {
+            if (!graph.Constants.TryGetValue(bias, out var tensor))
+            {
+                return "has a bias that is not constant";
+            }
+
+            // One row of biases at most: a whole matrix of them would depend on the row.
+            if (tensor.Count != 1 && !(tensor.Count == columns && tensor.Shape[^1] == columns))
+            {
+                return $"has a bias of shape {Tensor.Format(tensor.Shape)}, not one value a column";
+            }
+        }
+
+        return FactsOf(graph, node);
+    }
+
+    private static string? MatMul(Graph graph, Node node)
+    {
+        bool right = graph.Constants.TryGetValue(node.Inputs[1], out var weights);
+        if (!right && !graph.Constants.TryGetValue(node.Inputs[0], out weights))
+        {
+            return Dynamic;
+        }
+
+        if (weights!.Shape.Length != 2 || !Tensor.IsFloating(weights.Type) || weights.Count == 0)
+        {
+            return $"has weights {weights}";
+        }
+
+        string other = node.Inputs[right ? 0 : 1];
+        if (graph.Constants.ContainsKey(other))
+        {
+            return ConstantActivation;
+        }
+
+        if (!graph.Facts.TryGetValue(other, out var facts) || !facts.HasRank || (!right && facts.Shape.Length < 2))
+        {
+            return "has an activation whose rank does not fit";
+        }
+
+        return FactsOf(graph, node);
+    }
+
+    private static string? FactsOf(Graph graph, Node node)
+    {
+        foreach (string value in node.Inputs.Take(2).Append(node.Outputs[0]).Where(v => !graph.Constants.ContainsKey(v)))
+        {
+            if (!graph.Facts.TryGetValue(value, out var facts) || !facts.HasShape || facts.Shape.Contains(0))
+            {
+                return $"reads or writes '{value}', whose shape is not known or empty";
+            }
+
+            if (facts.Type is not (TensorType.Float or TensorType.Float16 or TensorType.Double))
+            {
+                return $"reads or writes '{value}' of type {facts.Type}";
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,92 @@
+using AimcCompiler.Core;
+using AimcCompiler.Digital;
+using AimcCompiler.Ir;
+using AimcCompiler.Onnx;
+
+namespace AimcCompiler.Passes;
+
+/// <summary>Replaces nodes that read only constants by their results, which ONNX Runtime computes. What hides a weight (Constant, Identity,
+/// Reshape, Transpose, Cast, DequantizeLinear, ...) goes away here.
+/// <code>
+/// before:  %wt = Transpose(#w) {perm=1,0}      after:  %y = MatMul(%x, #wt)
+///          %y  = MatMul(%x, %wt)
+/// </code></summary>
+public static class FoldConstants
+{
+    /// <summary>A folded result may be at most this much larger than what it is made from.</summary>
+    private const long MaximumGrowth = 1L << 22;
+
+    private static readonly HashSet<string> NotDeterministic = new(StringComparer.Ordinal)
+    {
+        "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout",
+    };
+
+    /// <summary>Operators whose results are not tensors: one of them would spoil the run that folds the others.</summary>
+    private static bool MakesTensors(Node node) =>
+        !node.OpType.StartsWith("Sequence", StringComparison.Ordinal) && !node.OpType.StartsWith("Optional", StringComparison.Ordinal) && node.OpType != "SplitToSequence";
+
+    public static Graph Run(Graph graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+
+        // ONNX Runtime cannot hand out a sparse constant: then those that are left as nodes are not worth the others.
+        return Fold(graph, IsFoldable) ?? Fold(graph, node => IsFoldable(node) && !node.Is("Constant")) ?? graph;
+    }
+
+    /// <summary>Null when ONNX Runtime cannot fold alone; the profiling run of the whole model reports that with its place.</summary>
+    private static Graph? Fold(Graph graph, Func<Node, bool> isFoldable)
+    {
+        HashSet<string> constant = new(graph.Constants.Keys, StringComparer.Ordinal);
+        List<Node> folded = [];
+        foreach (var node in graph.Nodes)
+        {
+            if (isFoldable(node) && node.Reads.All(constant.Contains))
+            {
+                folded.Add(node);
+                constant.UnionWith(node.Writes);
+            }
+        }
+
+        if (folded.Count == 0)
+        {
+            return graph;
+        }
+
+        var ids = folded.Select(n => n.Id).ToHashSet();
+        string[] wanted = [.. folded.SelectMany(n => n.Writes).Where(v => graph.IsOutput(v) || graph.ConsumersOf(v).Any(c => !ids.Contains(c)))];
+        if (wanted.Length == 0)
+        {
+            return graph.With(nodes: [.. graph.Nodes.Where(n => !ids.Contains(n.Id))]);
+        }
+
+        IReadOnlyList<Tensor> results;
+        try
+        {
+            using DigitalSession session = new(ModelWriter.Extract(graph, folded, [], wanted), new DigitalOptions(Optimize: false));
+            results = session.Run(new Dictionary<string, Tensor>(), wanted);
+        }
+        catch (DigitalException)
+        {
+            return null;
+        }
+
+        long before = graph.Constants.Values.Sum(c => c.Count);
+        if (results.Sum(r => r.Count) > before + MaximumGrowth)
+        {
+            return graph;
+        }
+
+        var constants = graph.Constants.ToBuilder();
+        for (int i = 0; i < wanted.Length; i++)
+        {
+            constants[wanted[i]] = results[i];
+        }
+
+        Node[] rest = [.. graph.Nodes.Where(n => !ids.Contains(n.Id))];
+        var used = rest.SelectMany(n => n.Reads).Concat(graph.Header.Outputs.Select(o => o.Name)).ToHashSet(StringComparer.Ordinal);
+        constants.RemoveRange([.. constants.Keys.Where(k => !used.Contains(k))]);
+        return graph.With([.. rest], constants.ToImmutable());
+    }
+
+    private static bool IsFoldable(Node node) => !NotDeterministic.Contains(node.OpType) && node.Captured.IsEmpty && node.Writes.Any() && MakesTensors(node);
+}

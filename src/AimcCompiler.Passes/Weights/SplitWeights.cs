@@ -1,0 +1,82 @@
+using System.Collections.Immutable;
+using AimcCompiler.Core;
+using AimcCompiler.Ir;
+
+namespace AimcCompiler.Passes;
+
+/// <summary>Cuts every matrix into blocks that fit a tile: balanced row blocks (they share noise and range equally), full column blocks.
+/// Packed depthwise convolutions put as many channels block-diagonally as fit; dense ones put channels side by side.
+/// <code>
+/// before:  1 x 300 x 20                    after (128 x 128 tiles, 8 columns a weight):
+///                                          rows 0+100, 100+100, 200+100  x  columns 0+16, 16+4
+/// </code></summary>
+public static class SplitWeights
+{
+    public static AnalogGraph<SplitMatrix> Run(AnalogGraph<SlicedMatrix> graph, ChipDescription chip, CompileOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        ArgumentNullException.ThrowIfNull(chip);
+        ArgumentNullException.ThrowIfNull(options);
+        TileGeometry geometry = new(chip.Tile);
+        return graph.Select(layer => Split(layer.Weights, layer.IsDepthwise ? options.Depthwise : DepthwisePolicy.Digital, geometry));
+    }
+
+    internal static SplitMatrix Split(SlicedMatrix sliced, DepthwisePolicy packing, TileGeometry geometry)
+    {
+        var matrix = sliced.Quantized;
+        var blocks = ImmutableArray.CreateBuilder<WeightBlock>();
+        int bundle = 0;
+        if (packing != DepthwisePolicy.Digital && (matrix.Rows > geometry.LogicalRows || matrix.Columns > geometry.LogicalColumns))
+        {
+            packing = DepthwisePolicy.Digital;
+        }
+
+        switch (packing)
+        {
+            case DepthwisePolicy.Packed:
+                int together = Math.Min(geometry.LogicalRows / matrix.Rows, geometry.LogicalColumns / matrix.Columns);
+                for (int g = 0; g < matrix.Groups; g += together)
+                {
+                    blocks.Add(new WeightBlock(g, Math.Min(together, matrix.Groups - g), 0, 0, matrix.Rows, 0, matrix.Columns, bundle++, 0));
+                }
+
+                break;
+            case DepthwisePolicy.Dense:
+                int side = geometry.LogicalColumns / matrix.Columns;
+                for (int g = 0; g < matrix.Groups; g++)
+                {
+                    blocks.Add(new WeightBlock(g, 1, 0, 0, matrix.Rows, 0, matrix.Columns, g / side, g % side * matrix.Columns));
+                }
+
+                break;
+            default:
+                for (int g = 0; g < matrix.Groups; g++)
+                {
+                    foreach (var (rowBlock, row, rows) in Balanced(matrix.Rows, geometry.LogicalRows))
+                    {
+                        for (int column = 0; column < matrix.Columns; column += geometry.LogicalColumns)
+                        {
+                            blocks.Add(new WeightBlock(g, 1, rowBlock, row, rows, column, Math.Min(geometry.LogicalColumns, matrix.Columns - column), bundle++, 0));
+                        }
+                    }
+                }
+
+                break;
+        }
+
+        return new SplitMatrix(sliced, packing, blocks.ToImmutable());
+    }
+
+    /// <summary>ceil(count / most) parts whose sizes differ by at most one.</summary>
+    internal static IEnumerable<(int Index, int Start, int Count)> Balanced(int count, int most)
+    {
+        int parts = (count + most - 1) / most;
+        int start = 0;
+        for (int i = 0; i < parts; i++)
+        {
+            int size = (count / parts) + (i < count % parts ? 1 : 0);
+            yield return (i, start, size);
+            start += size;
+        }
+    }
+}
