@@ -1,0 +1,507 @@
+using System.Collections.Immutable;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+using AimcCompiler.Kernels;
+
+namespace AimcCompiler.Runtime;
+
+/// <summary>How a layer's products are computed.</summary>
+internal enum LayerPath
+{
+    /// <summary>Pulse by pulse, slice by slice, through programmed cells and converters.</summary>
+    Tiles,
+
+    /// <summary>One exact integer product of codes: the ideal chip, or a chip on which nothing is lost.</summary>
+    Integer,
+
+    /// <summary>One product in double of input codes and weights: ideal analog cells.</summary>
+    Double,
+
+    /// <summary>One product in double of unquantised inputs and coded weights: what calibration measures ranges on.</summary>
+    Reference,
+}
+
+/// <summary>Runs all vectors of one layer: input scale, DAC, tiles, accumulation over row blocks, output scale, bias.</summary>
+internal sealed class LayerExecutor
+{
+    /// <summary>Vectors that go through a tile together.</summary>
+    private const int Strip = 64;
+
+    private readonly MappedLayer _layer;
+    private readonly SimulationOptions _options;
+    private readonly TilePhysics _physics;
+    private readonly LayerPath _path;
+    private readonly ImmutableArray<ProgrammedBlock> _blocks = [];
+    private readonly double[]? _weights;
+    private readonly short[]? _codes;
+    private readonly Action<int, ReadOnlySpan<float>>? _observer;
+
+    public LayerExecutor(
+        MappedProgram program, int index, DeviceModel device, SimulationOptions options, LayerPath? forced = null, Action<int, ReadOnlySpan<float>>? observer = null)
+    {
+        _layer = program.Layers[index];
+        _options = options;
+        _observer = observer;
+        _physics = new TilePhysics(program, _layer, device, exactConversions: observer is not null || options.Ideal || forced == LayerPath.Reference);
+        bool isExact = options.Ideal || (observer is null && TilePhysics.IsLossless(program, _layer, device)
+            && (options.Engine == EngineKind.Fast || ProgramVerifier.WorstColumnSum(program, _layer) > TilePhysics.LargestExactSum));
+        bool isInteger = !_physics.Weights.IsAnalog && _physics.Input.Bits is not null;
+        _path = forced ?? (isExact ? isInteger ? LayerPath.Integer : LayerPath.Double : LayerPath.Tiles);
+        switch (_path)
+        {
+            case LayerPath.Integer:
+                var section = _layer.Weights;
+                _codes = new short[section.Count];
+                for (int i = 0; i < _codes.Length; i++)
+                {
+                    _codes[i] = (short)section.Code(i);
+                }
+
+                break;
+            case LayerPath.Double:
+            case LayerPath.Reference:
+                _weights = new double[_layer.Weights.Count];
+                for (int i = 0; i < _weights.Length; i++)
+                {
+                    _weights[i] = _physics.Weights.IsAnalog ? _layer.Weights.Float32[i] : _layer.Weights.Code(i);
+                }
+
+                break;
+            default:
+                _blocks = Program(options);
+                break;
+        }
+    }
+
+    public LayerPath Path => _path;
+
+    /// <summary>Conversions that clipped since the executor was made.</summary>
+    public long Clipped => Interlocked.Read(ref _clipped);
+
+    private long _clipped;
+
+    /// <summary>Buffers that no thread uses now.</summary>
+    private readonly System.Collections.Concurrent.ConcurrentBag<Worker> _idle = [];
+
+    /// <param name="input">The layer's input; converted to float where it is not.</param>
+    /// <param name="samples">Samples in the batch.</param>
+    /// <param name="firstSample">Index of the first in the data set.</param>
+    public Tensor Run(Tensor input, int samples, long firstSample)
+    {
+        var gatherer = VectorGatherer.Create(_layer, input.Shape);
+        float[] values = input.ToFloats();
+        int vectors = gatherer.Vectors;
+        float[] output = new float[Tensor.CountOf(gatherer.OutputShape)];
+        int perSample = samples > 0 && vectors % samples == 0 ? Math.Max(1, vectors / samples) : Math.Max(1, vectors);
+        int strips = (vectors + Strip - 1) / Strip;
+        var staticScale = StaticScale();
+        if (strips <= 1 || _options.Threads <= 1)
+        {
+            var worker = Rent();
+            for (int s = 0; s < strips; s++)
+            {
+                worker.Run(gatherer, values, s * Strip, Math.Min(Strip, vectors - (s * Strip)), perSample, firstSample, staticScale, output);
+            }
+
+            _idle.Add(worker);
+        }
+        else
+        {
+            Parallel.For(
+                0,
+                strips,
+                new ParallelOptions { MaxDegreeOfParallelism = _options.Threads },
+                Rent,
+                (s, _, worker) =>
+                {
+                    worker.Run(gatherer, values, s * Strip, Math.Min(Strip, vectors - (s * Strip)), perSample, firstSample, staticScale, output);
+                    return worker;
+                },
+                _idle.Add);
+        }
+
+        return new Tensor(TensorType.Float, gatherer.OutputShape, output);
+    }
+
+    /// <summary>The layer's input scale, or null where each vector has its own.</summary>
+    private float? StaticScale()
+    {
+        var input = _physics.Tile.Input;
+        if (_path == LayerPath.Reference || input.Management == InputManagement.None)
+        {
+            return 1;
+        }
+
+        if (input.Management == InputManagement.AbsMax)
+        {
+            return null;
+        }
+
+        if (_layer.InputScale is { } scale)
+        {
+            return scale;
+        }
+
+        return input.DynamicScale
+            ? null
+            : throw new DiagnosticException(
+                Descriptors.MissingRanges,
+                $"layer '{_layer.Name}' ({_layer.Op})",
+                $"has no input range, and chip inputs are scaled statically",
+                "aimc compile ... --calibrate DATA",
+                "aimc evaluate, which calibrates on the first 512 samples of its data");
+    }
+
+    private ImmutableArray<ProgrammedBlock> Program(SimulationOptions options)
+    {
+        var blocks = new ProgrammedBlock[_layer.Blocks.Length];
+        try
+        {
+            Parallel.For(0, blocks.Length, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, options.Threads) }, i =>
+            {
+                blocks[i] = ProgrammedBlock.Program(_physics, _layer.Blocks[i], options);
+                if (_physics.Tile.DriftCompensation == DriftCompensation.Global && options.TimeS is not null && !_physics.Device.IsIdeal)
+                {
+                    var fresh = ProgrammedBlock.Program(_physics, _layer.Blocks[i], options with { TimeS = null });
+                    blocks[i].Compensation = ReadOut(fresh, ulong.MaxValue - 1) / ReadOut(blocks[i], ulong.MaxValue);
+                }
+            });
+        }
+        catch (AggregateException e) when (e.Flatten().InnerExceptions.FirstOrDefault(i => i is DiagnosticException) is { } cause)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(cause);
+        }
+
+        return [.. blocks];
+    }
+
+    /// <summary>The mean magnitude of the block's outputs for all one-hot inputs, at least 1e-4 of a full-scale product (hardware.md 4.11; aihwkit
+    /// GlobalDriftCompensation). Noisy and converted like any other read, as samples that no data set has.</summary>
+    private double ReadOut(ProgrammedBlock block, ulong sample)
+    {
+        var engine = Engine();
+        int rows = block.Block.Rows;
+        int columns = block.Block.Columns;
+        int slices = _physics.Weights.Slices;
+        float[] codes = new float[Strip * rows];
+        double[] sums = new double[slices * Strip * columns];
+        double[] digital = new double[Strip * columns];
+        int[] clipped = new int[Strip];
+        ulong[] samples = new ulong[Strip];
+        uint[] ordinals = new uint[Strip];
+        Array.Fill(samples, sample);
+        double total = 0;
+        for (int first = 0; first < rows; first += Strip)
+        {
+            int count = Math.Min(Strip, rows - first);
+            Array.Clear(codes);
+            for (int m = 0; m < count; m++)
+            {
+                codes[(m * rows) + first + m] = _physics.Input.MaxCode;
+                ordinals[m] = (uint)(first + m);
+            }
+
+            var used = sums.AsSpan(0, slices * count * columns);
+            engine.Run(block, codes, rows, count, new ReadEvents(samples.AsSpan(0, count), ordinals.AsSpan(0, count)), 0, used, digital.AsSpan(0, count * columns), clipped.AsSpan(0, count));
+            for (int i = 0; i < count * columns; i++)
+            {
+                double value = digital[i];
+                for (int slice = 0; slice < slices; slice++)
+                {
+                    value += _physics.SliceWeight(slice) * _physics.LsbOf(slice) * used[(slice * count * columns) + i];
+                }
+
+                total += Math.Abs(value * _physics.CodeScale);
+            }
+        }
+
+        return Math.Max(total / ((double)rows * columns), 1e-4);
+    }
+
+    private Worker Rent() => _idle.TryTake(out var worker) ? worker : new Worker(this);
+
+    private TileEngine Engine() => _options.Engine == EngineKind.Stepwise
+        ? new StepwiseEngine(_physics, _options)
+        : new FastEngine(_physics, _options);
+
+    /// <summary>One thread's buffers.</summary>
+    private sealed class Worker
+    {
+        private readonly LayerExecutor _owner;
+        private readonly MappedLayer _layer;
+        private readonly TilePhysics _physics;
+        private readonly TileEngine _engine;
+        private readonly int _rows;
+        private readonly int _columns;
+        private readonly int _slices;
+        private readonly float[] _inputs;
+        private readonly float[] _scaled;
+        private readonly double[] _acc;
+        private readonly double[] _digital;
+        private readonly double[] _blockSums;
+        private readonly double[] _blockDigital;
+        private readonly int[] _clipped = new int[Strip];
+        private readonly ulong[] _samples = new ulong[Strip];
+        private readonly uint[] _ordinals = new uint[Strip];
+        private readonly double[] _scales = new double[Strip];
+        private readonly float[] _results;
+        private readonly int[] _codes;
+        private readonly long[] _longs;
+
+        public Worker(LayerExecutor owner)
+        {
+            _owner = owner;
+            _layer = owner._layer;
+            _physics = owner._physics;
+            _engine = owner.Engine();
+            _engine.Observer = owner._observer;
+            _rows = _layer.Groups * _layer.Rows;
+            _columns = _layer.Groups * _layer.Columns;
+            bool isTiles = owner._path == LayerPath.Tiles;
+            _slices = isTiles ? _physics.Weights.Slices : 1;
+            int widest = isTiles ? _layer.Blocks.Max(b => b.Columns) : 0;
+            int tallest = isTiles ? _layer.Blocks.Max(b => b.Rows) : 0;
+            _inputs = new float[Strip * _rows];
+            _scaled = new float[tallest];
+            _acc = new double[_slices * Strip * _columns];
+            _digital = new double[Strip * _columns];
+            _blockSums = new double[_slices * Strip * widest];
+            _blockDigital = new double[Strip * widest];
+            _results = new float[_columns];
+            _codes = owner._path == LayerPath.Integer ? new int[Strip * _rows] : [];
+            _longs = owner._path == LayerPath.Integer ? new long[Strip * _layer.Columns] : [];
+        }
+
+        public void Run(VectorGatherer gatherer, float[] input, int first, int count, int perSample, long firstSample, float? staticScale, float[] output)
+        {
+            for (int m = 0; m < count; m++)
+            {
+                var vector = _inputs.AsSpan(m * _rows, _rows);
+                gatherer.Gather(input, first + m, vector);
+                _samples[m] = (ulong)(firstSample + ((first + m) / perSample));
+                _ordinals[m] = (uint)((first + m) % perSample);
+                _scales[m] = staticScale ?? Scale(vector);
+            }
+
+            bool managesBounds = _owner._path == LayerPath.Tiles && _physics.Tile.Input.BoundManagement is not null && _physics.HasAdc;
+            if (_owner._path != LayerPath.Reference && !managesBounds)
+            {
+                for (int m = 0; m < count; m++)
+                {
+                    var vector = _inputs.AsSpan(m * _rows, _rows);
+                    ToCodes(vector, (float)_scales[m], vector);
+                }
+            }
+
+            Array.Clear(_acc);
+            Array.Clear(_digital);
+            switch (_owner._path)
+            {
+                case LayerPath.Integer:
+                    RunInteger(count);
+                    break;
+                case LayerPath.Double or LayerPath.Reference:
+                    for (int g = 0; g < _layer.Groups; g++)
+                    {
+                        int size = _layer.Rows * _layer.Columns;
+                        DoubleMvm.Add(
+                            _inputs.AsSpan(g * _layer.Rows), _rows, count, _owner._weights.AsSpan(g * size, size), _layer.Rows, _layer.Columns, _acc.AsSpan(g * _layer.Columns), _columns);
+                    }
+
+                    break;
+                default:
+                    foreach (var block in _owner._blocks)
+                    {
+                        if (_layer.Copies == 1)
+                        {
+                            RunBlock(block, 0, count, managesBounds);
+                            continue;
+                        }
+
+                        // Copies take the MVMs of a sample in turn.
+                        for (int m = 0; m < count; m++)
+                        {
+                            if (_ordinals[m] % (uint)_layer.Copies == (uint)block.Block.Copy)
+                            {
+                                RunBlock(block, m, 1, managesBounds);
+                            }
+                        }
+                    }
+
+                    break;
+            }
+
+            bool isReference = _owner._path == LayerPath.Reference;
+            double codeScale = isReference ? _physics.CodeScale * _physics.Input.MaxCode : _physics.CodeScale;
+            for (int m = 0; m < count; m++)
+            {
+                for (int n = 0; n < _columns; n++)
+                {
+                    double sum = _digital[(m * _columns) + n];
+                    for (int slice = 0; slice < _slices; slice++)
+                    {
+                        double weight = _owner._path == LayerPath.Tiles ? _physics.SliceWeight(slice) * _physics.LsbOf(slice) : 1;
+                        sum += weight * _acc[(((slice * Strip) + m) * _columns) + n];
+                    }
+
+                    float weightScale = _layer.Scales.Length == 1 ? _layer.Scales[0] : _layer.Scales[n];
+                    double value = sum * (codeScale * _scales[m] * weightScale);
+                    _results[n] = (float)(_layer.Bias.IsEmpty ? value : value + _layer.Bias[n]);
+                }
+
+                gatherer.Scatter(_results, first + m, output);
+            }
+        }
+
+        private void ToCodes(ReadOnlySpan<float> vector, float scale, Span<float> codes)
+        {
+            if (_physics.Input.Bits is null)
+            {
+                // Lossless DAC: x^ itself; without management it is not clipped either.
+                bool clips = _physics.Tile.Input.Management != InputManagement.None;
+                for (int r = 0; r < vector.Length; r++)
+                {
+                    float x = scale == 0 ? 0 : scale == 1 ? vector[r] : vector[r] / scale;
+                    codes[r] = clips ? Math.Clamp(x, _physics.Input.IsUnsigned ? 0 : -1, 1) : x;
+                }
+
+                return;
+            }
+
+            Converters.Quantize(vector, scale, _physics.Input.MinCode, _physics.Input.MaxCode, codes);
+        }
+
+        private static float Scale(ReadOnlySpan<float> vector)
+        {
+            float scale = 0;
+            foreach (float value in vector)
+            {
+                scale = Math.Max(scale, Math.Abs(value));
+            }
+
+            return scale;
+        }
+
+        private void RunInteger(int count)
+        {
+            for (int i = 0; i < count * _rows; i++)
+            {
+                _codes[i] = (int)_inputs[i];
+            }
+
+            int size = _layer.Rows * _layer.Columns;
+            for (int g = 0; g < _layer.Groups; g++)
+            {
+                IntegerMvm.Multiply(
+                    _codes.AsSpan(g * _layer.Rows), _rows, count, _owner._codes.AsSpan(g * size, size), _layer.Columns, _layer.Rows, _layer.Columns, _longs, _layer.Columns);
+                for (int m = 0; m < count; m++)
+                {
+                    for (int n = 0; n < _layer.Columns; n++)
+                    {
+                        _acc[(m * _columns) + (g * _layer.Columns) + n] = _longs[(m * _layer.Columns) + n];
+                    }
+                }
+            }
+        }
+
+        private int FirstRow(Block block) => (block.FirstGroup * _layer.Rows) + block.RowStart;
+
+        private void RunBlock(ProgrammedBlock block, int first, int count, bool managesBounds)
+        {
+            if (managesBounds)
+            {
+                RunManaged(block, first, count);
+                return;
+            }
+
+            int columns = block.Block.Columns;
+            var sums = _blockSums.AsSpan(0, _slices * count * columns);
+            var digital = _blockDigital.AsSpan(0, count * columns);
+            var clipped = _clipped.AsSpan(0, count);
+            ReadEvents events = new(_samples.AsSpan(first, count), _ordinals.AsSpan(first, count));
+            _engine.Run(block, _inputs.AsSpan((first * _rows) + FirstRow(block.Block)), _rows, count, events, 0, sums, digital, clipped);
+            for (int m = 0; m < count; m++)
+            {
+                Accumulate(block, m, first + m, count, block.Compensation, sums, digital);
+                if (clipped[m] > 0)
+                {
+                    Interlocked.Add(ref _owner._clipped, clipped[m]);
+                }
+            }
+        }
+
+        /// <summary>Iterative bound management, per block and vector: the input is divided by r = 1, 2, 4, ... until nothing clips, or int(r) exceeds
+        /// the largest factor, or r what the resolution of the input allows. The first try of all vectors goes through the tile together.</summary>
+        private void RunManaged(ProgrammedBlock block, int first, int count)
+        {
+            var management = _physics.Tile.Input.BoundManagement!;
+            double limit = _physics.Input.Bits is null ? double.PositiveInfinity : management.MaxResolution * _physics.Input.MaxCode;
+            int rows = block.Block.Rows;
+            int columns = block.Block.Columns;
+            float[] codes = new float[count * rows];
+            for (int m = 0; m < count; m++)
+            {
+                ToCodes(_inputs.AsSpan(((first + m) * _rows) + FirstRow(block.Block), rows), (float)_scales[first + m], codes.AsSpan(m * rows, rows));
+            }
+
+            ReadEvents events = new(_samples.AsSpan(first, count), _ordinals.AsSpan(first, count));
+            var sums = _blockSums.AsSpan(0, _slices * count * columns);
+            var digital = _blockDigital.AsSpan(0, count * columns);
+            _engine.Run(block, codes, rows, count, events, 0, sums, digital, _clipped.AsSpan(0, count));
+            List<int> retry = [];
+            for (int m = 0; m < count; m++)
+            {
+                if (_clipped[m] > 0 && limit >= 1)
+                {
+                    retry.Add(m);
+                }
+                else
+                {
+                    Interlocked.Add(ref _owner._clipped, _clipped[m]);
+                    Accumulate(block, m, first + m, count, block.Compensation, sums, digital);
+                }
+            }
+
+            sums = sums[..(_slices * columns)];
+            digital = digital[..columns];
+            foreach (int m in retry)
+            {
+                double r = 1;
+                int attempt = 0;
+                do
+                {
+                    r *= 2;
+                    attempt++;
+                    ToCodes(_inputs.AsSpan(((first + m) * _rows) + FirstRow(block.Block), rows), (float)(_scales[first + m] * r), _scaled.AsSpan(0, rows));
+                    _engine.Run(block, _scaled.AsSpan(0, rows), rows, 1, events.Single(m), attempt, sums, digital, _clipped.AsSpan(m, 1));
+                }
+                while (_clipped[m] > 0 && (int)r <= management.MaxFactor && r <= limit);
+                Interlocked.Add(ref _owner._clipped, _clipped[m]);
+                Accumulate(block, 0, first + m, 1, block.Compensation * r, sums, digital);
+            }
+        }
+
+        /// <summary>Adds a block's results for one vector to the layer's.</summary>
+        private void Accumulate(ProgrammedBlock block, int from, int vector, int count, double factor, ReadOnlySpan<double> sums, ReadOnlySpan<double> digital)
+        {
+            int columns = block.Block.Columns;
+            int column = (block.Block.FirstGroup * _layer.Columns) + block.Block.ColumnStart;
+            for (int slice = 0; slice < _slices; slice++)
+            {
+                var source = sums.Slice(((slice * count) + from) * columns, columns);
+                var target = _acc.AsSpan((((slice * Strip) + vector) * _columns) + column, columns);
+                for (int c = 0; c < columns; c++)
+                {
+                    target[c] += factor * source[c];
+                }
+            }
+
+            var corrections = digital.Slice(from * columns, columns);
+            var sum = _digital.AsSpan((vector * _columns) + column, columns);
+            for (int c = 0; c < columns; c++)
+            {
+                sum[c] += factor * corrections[c];
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+using AimcCompiler.Kernels;
+
+namespace AimcCompiler.Runtime;
+
+/// <summary>Many vectors at once on the SIMD kernels: the same operations on the same numbers in the same order as <see cref="StepwiseEngine"/>,
+/// so the same bits.</summary>
+internal sealed class FastEngine(TilePhysics physics, SimulationOptions options) : TileEngine(physics, options)
+{
+    private float[] _pulses = [];
+    private float[] _columns = [];
+    private float[] _charge = [];
+    private float[] _noisy = [];
+    private float[] _draws = [];
+    private double[] _units = [];
+
+    public override void Run(
+        ProgrammedBlock block,
+        ReadOnlySpan<float> codes,
+        int stride,
+        int vectors,
+        in ReadEvents events,
+        int attempt,
+        Span<double> sums,
+        Span<double> digital,
+        Span<int> clipped)
+    {
+        int rows = block.Block.Rows;
+        int columns = block.Block.Columns;
+        int slices = Physics.Weights.Slices;
+        int outputs = vectors * columns;
+        Grow(ref _columns, outputs);
+        Grow(ref _draws, columns);
+        sums.Clear();
+        digital.Clear();
+        clipped.Clear();
+        Grow(ref _units, vectors);
+        if (Physics.IsAccumulated)
+        {
+            Array.Clear(_units, 0, vectors);
+            Grow(ref _charge, slices * 2 * outputs);
+            Array.Clear(_charge, 0, slices * 2 * outputs);
+        }
+
+        var column = _columns.AsSpan(0, outputs);
+        bool isOneShot = Physics.Input.Bits is null || Physics.Input.PulseWeights.Length == 1 && Physics.Input.MaxPulse == Physics.Input.MaxCode;
+        for (int p = 0; p < Physics.Input.PulseWeights.Length; p++)
+        {
+            long pulseWeight = Physics.Input.PulseWeights[p];
+            ReadOnlySpan<float> pulses = codes;
+            int pulseStride = stride;
+            if (!isOneShot)
+            {
+                pulses = Pulses(codes, stride, vectors, rows, p);
+                pulseStride = rows;
+            }
+
+            for (int m = 0; m < vectors && NeedsUnit; m++)
+            {
+                double unit = UnitSum(block, pulses.Slice(m * pulseStride, rows), events, m, PulseKey(attempt, p, 0));
+                if (Physics.IsAccumulated)
+                {
+                    _units[m] = AddUnitCharge(_units[m], pulseWeight, unit);
+                }
+                else
+                {
+                    _units[m] = ConvertUnit(block, unit, events, m, PulseKey(attempt, p, 0), ref clipped[m]);
+                    TakeOffset(pulseWeight * _units[m], digital.Slice(m * columns, columns));
+                }
+            }
+
+            for (int slice = 0; slice < slices; slice++)
+            {
+                int polarities = block.Negative[slice] is null ? 1 : 2;
+                for (int polarity = 0; polarity < polarities; polarity++)
+                {
+                    uint pulseKey = PulseKey(attempt, p, polarity);
+                    Multiply(block, slice, polarity == 1, pulses, pulseStride, vectors, events, pulseKey, column);
+                    if (Physics.IsAccumulated)
+                    {
+                        var charge = _charge.AsSpan(((slice * 2) + polarity) * outputs, outputs);
+                        for (int i = 0; i < outputs; i++)
+                        {
+                            charge[i] = MathF.FusedMultiplyAdd(pulseWeight, column[i], charge[i]);
+                        }
+                    }
+                    else
+                    {
+                        Convert(block, slice, polarity == 1, column, pulseWeight, vectors, events, pulseKey, sums.Slice(slice * outputs, outputs), clipped);
+                    }
+                }
+
+                if (!Physics.IsAccumulated && block.Flipped[slice] is { } flipped)
+                {
+                    RecoverFlips(flipped, slice, pulseWeight, vectors, digital);
+                }
+            }
+        }
+
+        for (int m = 0; m < vectors && NeedsUnit && Physics.IsAccumulated; m++)
+        {
+            _units[m] = ConvertUnit(block, _units[m], events, m, PulseKey(attempt, 0, 0), ref clipped[m]);
+            TakeOffset(_units[m], digital.Slice(m * columns, columns));
+        }
+
+        for (int slice = 0; slice < slices && Physics.IsAccumulated; slice++)
+        {
+            if (block.Flipped[slice] is { } flipped)
+            {
+                RecoverFlips(flipped, slice, 1, vectors, digital);
+            }
+
+            for (int polarity = 0; polarity < (block.Negative[slice] is null ? 1 : 2); polarity++)
+            {
+                var charge = _charge.AsSpan(((slice * 2) + polarity) * outputs, outputs);
+                Convert(block, slice, polarity == 1, charge, 1, vectors, events, PulseKey(attempt, 0, polarity), sums.Slice(slice * outputs, outputs), clipped);
+            }
+        }
+    }
+
+    private void TakeOffset(double inputs, Span<double> corrections)
+    {
+        double correction = Physics.OffsetPerInput * inputs;
+        for (int c = 0; c < corrections.Length; c++)
+        {
+            corrections[c] -= correction;
+        }
+    }
+
+    private ReadOnlySpan<float> Pulses(ReadOnlySpan<float> codes, int stride, int vectors, int rows, int pulse)
+    {
+        Grow(ref _pulses, vectors * rows);
+        for (int m = 0; m < vectors; m++)
+        {
+            var input = codes.Slice(m * stride, rows);
+            var output = _pulses.AsSpan(m * rows, rows);
+            for (int r = 0; r < rows; r++)
+            {
+                output[r] = Physics.Input.Pulse((int)input[r], pulse);
+            }
+        }
+
+        return _pulses.AsSpan(0, vectors * rows);
+    }
+
+    private void Multiply(
+        ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> pulses, int stride, int vectors, in ReadEvents events, uint pulseKey, Span<float> column)
+    {
+        int rows = block.Block.Rows;
+        int columns = block.Block.Columns;
+        if (block.PositiveSigma[slice] is null)
+        {
+            Mvm.Multiply(pulses, stride, vectors, (negative ? block.Negative[slice] : block.Positive[slice])!, columns, rows, columns, column, columns);
+            return;
+        }
+
+        // Every read has its own cells.
+        Grow(ref _noisy, rows * columns);
+        for (int m = 0; m < vectors; m++)
+        {
+            ulong readEvent = Draws.Event(events.Samples[m], events.Ordinals[m], pulseKey);
+            for (int r = 0; r < rows; r++)
+            {
+                NoisyRow(block, slice, negative, readEvent, r, _noisy.AsSpan(r * columns, columns), _draws.AsSpan(0, columns));
+            }
+
+            Mvm.Multiply(pulses.Slice(m * stride, rows), rows, 1, _noisy, columns, rows, columns, column.Slice(m * columns, columns), columns);
+        }
+    }
+
+    private void Convert(
+        ProgrammedBlock block,
+        int slice,
+        bool negative,
+        Span<float> column,
+        long pulseWeight,
+        int vectors,
+        in ReadEvents events,
+        uint pulseKey,
+        Span<double> sums,
+        Span<int> clipped)
+    {
+        Observer?.Invoke(slice, column);
+        int columns = block.Block.Columns;
+        bool[]? flipped = block.Flipped[slice];
+        double factor = (negative ? -1.0 : 1.0) * pulseWeight;
+        var draws = _draws.AsSpan(0, columns);
+        for (int m = 0; m < vectors; m++)
+        {
+            var outputs = column.Slice(m * columns, columns);
+            if (Physics.OutputSigma != 0)
+            {
+                OutputDraws(block, slice, events, m, pulseKey, draws);
+                for (int c = 0; c < columns; c++)
+                {
+                    outputs[c] = MathF.FusedMultiplyAdd(Physics.OutputSigma, draws[c], outputs[c]);
+                }
+            }
+
+            if (Physics.HasAdc)
+            {
+                clipped[m] += Converters.Convert(outputs, Physics.Lsbs[slice], Physics.AdcMin, Physics.AdcMax);
+            }
+
+            var sum = sums.Slice(m * columns, columns);
+            if (flipped is null)
+            {
+                for (int c = 0; c < columns; c++)
+                {
+                    sum[c] += factor * outputs[c];
+                }
+            }
+            else
+            {
+                for (int c = 0; c < columns; c++)
+                {
+                    sum[c] += flipped[c] ? -factor * outputs[c] : factor * outputs[c];
+                }
+            }
+        }
+    }
+
+    private void RecoverFlips(bool[] flipped, int slice, long pulseWeight, int vectors, Span<double> digital)
+    {
+        for (int m = 0; m < vectors; m++)
+        {
+            double recovery = Physics.SliceWeight(slice) * Physics.Weights.MaxLevel * pulseWeight * _units[m];
+            var outputs = digital.Slice(m * flipped.Length, flipped.Length);
+            for (int c = 0; c < flipped.Length; c++)
+            {
+                if (flipped[c])
+                {
+                    outputs[c] += recovery;
+                }
+            }
+        }
+    }
+
+    private static void Grow<T>(ref T[] array, int length)
+    {
+        if (array.Length < length)
+        {
+            array = new T[length];
+        }
+    }
+}

@@ -1,0 +1,204 @@
+using AimcCompiler.Binary;
+using AimcCompiler.Kernels;
+
+namespace AimcCompiler.Runtime;
+
+/// <summary>A block's cells at one time after programming, as column sums see them: contents (g - g_min) / (g_max - g_min) in levels, rows x columns,
+/// row-major, one array a slice.</summary>
+/// <remarks>The baseline g_min of every cell is taken off exactly, as an ideal reference column would.</remarks>
+internal sealed class ProgrammedBlock
+{
+    private ProgrammedBlock(Block block, int slices)
+    {
+        Block = block;
+        Positive = new float[slices][];
+        Negative = new float[slices][];
+        PositiveSigma = new float[slices][];
+        NegativeSigma = new float[slices][];
+        Flipped = new bool[slices][];
+    }
+
+    public Block Block { get; }
+
+    /// <summary>Net contents (positive minus negative) where the pair is subtracted in the array, else the positive or only cells.</summary>
+    public float[][] Positive { get; }
+
+    /// <summary>The negative cells of pairs that are subtracted after conversion; else null.</summary>
+    public float[]?[] Negative { get; }
+
+    /// <summary>Standard deviation of each positive cell's instantaneous read noise; null without.</summary>
+    public float[]?[] PositiveSigma { get; }
+
+    public float[]?[] NegativeSigma { get; }
+
+    /// <summary>Columns that hold the complement; null without flip.</summary>
+    public bool[]?[] Flipped { get; }
+
+    /// <summary>Contents of the unit column's cells, one a row; null without.</summary>
+    public float[]? Unit { get; private set; }
+
+    public float[]? UnitSigma { get; private set; }
+
+    /// <summary>Digital drift compensation: what the block's results are multiplied with.</summary>
+    public double Compensation { get; set; } = 1;
+
+    public static ProgrammedBlock Program(TilePhysics physics, Block block, SimulationOptions options)
+    {
+        var encoding = physics.Weights;
+        ProgrammedBlock result = new(block, encoding.Slices);
+        int rows = block.Rows;
+        int columns = block.Columns;
+        Writer writer = new(physics, options);
+        float[] positive = new float[columns];
+        float[] negative = new float[columns];
+        for (int slice = 0; slice < encoding.Slices; slice++)
+        {
+            float[] cells = new float[rows * columns];
+            bool keepsNegative = encoding.IsDifferential && !physics.SubtractsInArray;
+            float[]? negativeCells = keepsNegative ? new float[rows * columns] : null;
+            float[]? sigma = physics.Device.HasReadNoise ? new float[rows * columns] : null;
+            float[]? negativeSigma = sigma is not null && encoding.IsDifferential ? new float[rows * columns] : null;
+            bool[]? flipped = encoding.HasFlip ? FlippedColumns(physics, block, slice) : null;
+            CellStream stream = new(options.Seed, options.Instance, physics.Layer.NoiseKey, slice, Pair: 0, Polarity: 0, block.Copy);
+            int firstColumn = (block.FirstGroup * physics.Layer.Columns) + block.ColumnStart;
+            for (int r = 0; r < rows; r++)
+            {
+                Targets(physics, block, slice, r, flipped, positive, negative);
+                int weightRow = (block.FirstGroup * physics.Layer.Rows) + block.RowStart + r;
+                writer.Write(positive, stream, weightRow, firstColumn, cells.AsSpan(r * columns, columns), sigma is null ? [] : sigma.AsSpan(r * columns, columns));
+                if (!encoding.IsDifferential)
+                {
+                    continue;
+                }
+
+                Span<float> negatives = keepsNegative ? negativeCells.AsSpan(r * columns, columns) : negative;
+                writer.Write(
+                    negative, stream with { Polarity = 1 }, weightRow, firstColumn, negatives, negativeSigma is null ? [] : negativeSigma.AsSpan(r * columns, columns));
+                for (int c = 0; c < columns && !keepsNegative; c++)
+                {
+                    cells[(r * columns) + c] -= negative[c];
+                }
+            }
+
+            result.Positive[slice] = cells;
+            result.Negative[slice] = negativeCells;
+            result.PositiveSigma[slice] = sigma;
+            result.NegativeSigma[slice] = negativeSigma;
+            result.Flipped[slice] = flipped;
+        }
+
+        if (physics.ReadsUnitColumn)
+        {
+            result.Unit = new float[rows];
+            result.UnitSigma = physics.Device.HasReadNoise ? new float[rows] : null;
+            CellStream stream = new(options.Seed, options.Instance, physics.Layer.NoiseKey, Slice: 0, Pair: 0, Polarity: 0, block.Copy, IsUnitColumn: true);
+            int column = (block.FirstGroup * physics.Layer.Columns) + block.ColumnStart;
+            for (int r = 0; r < rows; r++)
+            {
+                int weightRow = (block.FirstGroup * physics.Layer.Rows) + block.RowStart + r;
+                writer.Write([1f], stream, weightRow, column, result.Unit.AsSpan(r, 1), result.UnitSigma is null ? [] : result.UnitSigma.AsSpan(r, 1));
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>Target contents of one row and slice.</summary>
+    private static void Targets(TilePhysics physics, Block block, int slice, int row, bool[]? flipped, float[] positive, float[] negative)
+    {
+        var encoding = physics.Weights;
+        Span<int> digits = stackalloc int[encoding.Slices];
+        int group = row / block.RowCount;
+        for (int c = 0; c < positive.Length; c++)
+        {
+            int index = WeightIndex(physics.Layer, block, group, row % block.RowCount, c);
+            if (encoding.IsAnalog)
+            {
+                (positive[c], negative[c]) = encoding.Contents(index < 0 ? 0 : physics.Layer.Weights.Float32[index]);
+                continue;
+            }
+
+            encoding.Split(index < 0 ? 0 : physics.Layer.Weights.Code(index), digits);
+            var (p, n) = encoding.Levels(digits[slice]);
+            (positive[c], negative[c]) = (flipped is not null && flipped[c] ? encoding.MaxLevel - p : p, n);
+        }
+    }
+
+    private static bool[] FlippedColumns(TilePhysics physics, Block block, int slice)
+    {
+        var encoding = physics.Weights;
+        long[] sums = new long[block.Columns];
+        Span<int> digits = stackalloc int[encoding.Slices];
+        for (int r = 0; r < block.Rows; r++)
+        {
+            for (int c = 0; c < sums.Length; c++)
+            {
+                int index = WeightIndex(physics.Layer, block, r / block.RowCount, r % block.RowCount, c);
+                encoding.Split(index < 0 ? 0 : physics.Layer.Weights.Code(index), digits);
+                sums[c] += encoding.Levels(digits[slice]).Positive;
+            }
+        }
+
+        return Array.ConvertAll(sums, sum => encoding.IsFlipped(sum, block.Rows));
+    }
+
+    /// <summary>Flat index of the weight in a cell, or -1 between the matrices of a packed block.</summary>
+    private static int WeightIndex(MappedLayer layer, Block block, int group, int row, int column)
+    {
+        if (column / block.ColumnCount != group)
+        {
+            return -1;
+        }
+
+        return ((((block.FirstGroup + group) * layer.Rows) + block.RowStart + row) * layer.Columns) + block.ColumnStart + (column % block.ColumnCount);
+    }
+
+    /// <summary>Contents -> conductances -> what the device makes of them -> contents.</summary>
+    private sealed class Writer(TilePhysics physics, SimulationOptions options)
+    {
+        private readonly float _gMin = (float)physics.Tile.Cell.GMinUs;
+        private readonly float _usPerLevel = (float)((physics.Tile.Cell.GMaxUs - physics.Tile.Cell.GMinUs) / physics.Weights.MaxLevel);
+        private float[] _targets = [];
+        private float[] _conductances = [];
+        private float[] _sigmas = [];
+
+        public void Write(ReadOnlySpan<float> contents, in CellStream stream, int row, int firstColumn, Span<float> result, Span<float> sigma)
+        {
+            var device = physics.Device;
+            if (device.IsIdeal && !device.HasReadNoise)
+            {
+                contents.CopyTo(result);
+                return;
+            }
+
+            int count = contents.Length;
+            if (_targets.Length < count)
+            {
+                (_targets, _conductances, _sigmas) = (new float[count], new float[count], new float[count]);
+            }
+
+            var targets = _targets.AsSpan(0, count);
+            var conductances = _conductances.AsSpan(0, count);
+            for (int i = 0; i < count; i++)
+            {
+                targets[i] = _gMin + (contents[i] * _usPerLevel);
+            }
+
+            device.Conductances(targets, options.TimeS, stream, row, firstColumn, conductances);
+            for (int i = 0; i < count; i++)
+            {
+                result[i] = device.IsIdeal ? contents[i] : (conductances[i] - _gMin) / _usPerLevel;
+            }
+
+            if (!sigma.IsEmpty)
+            {
+                var sigmas = _sigmas.AsSpan(0, count);
+                device.ReadSigmas(targets, conductances, options.TimeS, sigmas);
+                for (int i = 0; i < count; i++)
+                {
+                    sigma[i] = sigmas[i] / _usPerLevel;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using System.Collections.Immutable;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Runtime;
+
+/// <summary>The numbers of one layer's tiles that do not change from MVM to MVM. Column sums are in units of one cell level (analog cells: full
+/// scale) at one input step (lossless inputs: full scale).</summary>
+internal sealed class TilePhysics
+{
+    /// <summary>Beyond it the engines' column sums, floats, are not exact integers: a lossless conversion has only the integer product.</summary>
+    public const long LargestExactSum = 1 << 24;
+
+    public TilePhysics(MappedProgram program, MappedLayer layer, DeviceModel device, bool exactConversions = false)
+    {
+        Tile = program.Chip.Tile;
+        Layer = layer;
+        Device = device;
+        Weights = WeightEncoding.Of(Tile);
+        Input = InputEncoding.Of(Tile.Input, layer.InputIsNonNegative);
+        IsAccumulated = Tile.Adc.InputSlices == InputSliceConversion.Accumulated;
+        SubtractsInArray = Weights.IsDifferential && Tile.Encoding.Subtract == Subtraction.InArray;
+        int pulseFullScale = IsAccumulated ? Input.MaxCode : Input.MaxPulse;
+        FullScale = (float)Weights.MaxLevel * pulseFullScale;
+        OutputSigma = Tile.Noise.Output is > 0 and var sigma ? (float)(sigma * FullScale) : 0;
+        if (exactConversions || Tile.Adc.Bits is not { } bits)
+        {
+            return;
+        }
+
+        HasAdc = true;
+        IsSigned = SubtractsInArray || Input.HasSignedPulses || (IsAccumulated && !Input.IsUnsigned);
+        AdcMax = IsSigned ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
+        int rows = new TileGeometry(Tile).LogicalRows;
+        Lsbs = [.. Enumerable.Range(0, Weights.Slices).Select(slice => Tile.Adc.Range switch
+        {
+            AdcRange.Granular => 1f,
+            AdcRange.Max => rows * FullScale / AdcMax,
+            AdcRange.Fixed => (float)(Tile.Adc.Bound!.Value * FullScale / AdcMax),
+            AdcRange.Calibrated => layer.AdcRanges[slice] * FullScale / AdcMax,
+            _ => throw new System.Diagnostics.UnreachableException(),
+        })];
+        UnitLsb = Tile.Adc.Range == AdcRange.Granular ? 1 : (float)rows * pulseFullScale / AdcMax;
+    }
+
+    public TileDescription Tile { get; }
+
+    public MappedLayer Layer { get; }
+
+    public DeviceModel Device { get; }
+
+    public WeightEncoding Weights { get; }
+
+    public InputEncoding Input { get; }
+
+    /// <summary>Pulses are added as charge and converted once.</summary>
+    public bool IsAccumulated { get; }
+
+    public bool SubtractsInArray { get; }
+
+    /// <summary>One full-scale cell at full-scale input.</summary>
+    public float FullScale { get; }
+
+    /// <summary>Standard deviation of output noise; 0 = none.</summary>
+    public float OutputSigma { get; }
+
+    /// <summary>False: column sums go on as they are.</summary>
+    public bool HasAdc { get; }
+
+    public bool IsSigned { get; }
+
+    public int AdcMax { get; }
+
+    public int AdcMin => IsSigned ? -AdcMax : 0;
+
+    /// <summary>Per slice; empty without ADC.</summary>
+    public ImmutableArray<float> Lsbs { get; } = [];
+
+    public float UnitLsb { get; } = 1;
+
+    /// <summary>What a code of a slice is worth.</summary>
+    public double LsbOf(int slice) => HasAdc ? Lsbs[slice] : 1;
+
+    /// <summary>The sum of inputs comes from a unit column; else it is added digitally.</summary>
+    public bool ReadsUnitColumn => Weights.HasUnitColumn && Weights.Sign == SignEncoding.OffsetUnitColumn;
+
+    /// <summary>What is taken from the result for each unit of the sum of inputs: 2^(B-1), or 1 for analog offset cells.</summary>
+    public double OffsetPerInput => Weights.IsDifferential ? 0 : Weights.IsAnalog ? 1 : Weights.Offset;
+
+    /// <summary>What a slice's sum counts: 2^(k slice); an analog offset cell holds (1 + u) / 2 and counts twice.</summary>
+    public double SliceWeight(int slice) => Weights.IsAnalog ? (Weights.IsDifferential ? 1 : 2) : Weights.SliceWeight(slice);
+
+    /// <summary>y = factor * input scale * weight scale * result.</summary>
+    public double CodeScale => 1.0 / ((double)Input.MaxCode * (Weights.IsAnalog ? 1 : Weights.MaxCode));
+
+    /// <summary>Every conversion is exact and no cell is noisy: slices and pulses recombine before the product (semantics.md, lossless collapse).</summary>
+    public static bool IsLossless(MappedProgram program, MappedLayer layer, DeviceModel device)
+    {
+        var physics = new TilePhysics(program, layer, device, exactConversions: true);
+        var adc = physics.Tile.Adc;
+        if (physics.Weights.IsAnalog || physics.Input.Bits is null || !device.IsIdeal || device.HasReadNoise || physics.OutputSigma > 0)
+        {
+            return false;
+        }
+
+        if (adc.Bits is not { } bits)
+        {
+            return true;
+        }
+
+        bool signed = physics.SubtractsInArray || physics.Input.HasSignedPulses;
+        int max = signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
+        return adc.Range == AdcRange.Granular && !physics.IsAccumulated && ProgramVerifier.WorstColumnSum(program, layer) <= max;
+    }
+}

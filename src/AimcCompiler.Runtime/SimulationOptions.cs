@@ -1,0 +1,30 @@
+namespace AimcCompiler.Runtime;
+
+public enum EngineKind
+{
+    /// <summary>Blocked and vectorised; equal bit for bit to <see cref="Stepwise"/>.</summary>
+    Fast,
+
+    /// <summary>The definition: one vector, one pulse, one slice, one column at a time.</summary>
+    Stepwise,
+}
+
+/// <summary>What is only numerics: how a program is simulated, not what is on the chip.</summary>
+public sealed record SimulationOptions
+{
+    /// <summary>Keeps weight levels and DAC codes, makes cells noiseless and conversions exact.</summary>
+    public bool Ideal { get; init; }
+
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Which programming of the chip: instances differ in every draw.</summary>
+    public int Instance { get; init; }
+
+    /// <summary>Seconds since the end of programming; null = right after it, before drift and accumulated read noise.</summary>
+    public double? TimeS { get; init; }
+
+    public EngineKind Engine { get; init; }
+
+    /// <summary>Threads of the tiles' arithmetic; results do not depend on it.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+}

@@ -1,0 +1,185 @@
+using AimcCompiler.Core;
+using AimcCompiler.Kernels;
+using AimcCompiler.Runtime;
+using AimcCompiler.Tests.Runtime;
+
+namespace AimcCompiler.Tests.Conformance;
+
+/// <summary>Confirmed defects of other simulators, by their number in simulators.md section 6, that an engine like ours could share.</summary>
+public sealed class SimulatorDefectsTests
+{
+    /// <summary>3: a PCM just programmed is not an error, and time 0 has no drift (but 1/f noise).</summary>
+    [Fact]
+    public void PcmCanBeReadAtOnce()
+    {
+        LayerSpec spec = Pcm(new PcmLikeDevice(1, 1, null), Subtraction.InArray);
+        float[] x = Cases.Floats(2, 20);
+        Assert.Equal(spec.Run(x, Cases.Fast), spec.Run(x, Cases.Fast with { TimeS = 0 }));
+        LayerSpec noisy = Pcm(new PcmLikeDevice(1, 1, 1), Subtraction.InArray);
+        Assert.NotEqual(noisy.Run(x, Cases.Fast), noisy.Run(x, Cases.Fast with { TimeS = 0 }));
+    }
+
+    /// <summary>4: a pair keeps both its devices, the one at zero included, and its common mode; nothing is renormalised by what was programmed.</summary>
+    [Theory]
+    [InlineData(Subtraction.AfterConversion)]
+    [InlineData(Subtraction.InArray)]
+    public void APairKeepsBothDevices(Subtraction subtract)
+    {
+        LayerSpec spec = Pcm(new PcmLikeDevice(1, 1, 1), subtract);
+        var program = spec.Program();
+        var device = DeviceModel.Create(spec.Chip.Tile.Cell, null);
+        TilePhysics physics = new(program, program.Layers[0], device);
+        var options = Cases.Fast with { TimeS = 86400 };
+        var block = ProgrammedBlock.Program(physics, program.Layers[0].Blocks[0], options);
+        for (int r = 0; r < spec.Rows; r++)
+        {
+            float[] positive = Conductances(r, 0);
+            float[] negative = Conductances(r, 1);
+            Assert.Contains(0, Enumerable.Range(0, spec.Columns).Select(c => Math.Min(positive[c], negative[c])).Where(g => g == 0)); // clamped ones
+            for (int c = 0; c < spec.Columns; c++)
+            {
+                int i = (r * spec.Columns) + c;
+                if (subtract == Subtraction.AfterConversion)
+                {
+                    Assert.Equal(positive[c] / 25, block.Positive[0][i], 1e-6);
+                    Assert.Equal(negative[c] / 25, block.Negative[0]![i], 1e-6);
+                }
+                else
+                {
+                    Assert.Equal((positive[c] - negative[c]) / 25, block.Positive[0][i], 1e-6);
+                }
+            }
+        }
+
+        float[] Conductances(int row, int polarity)
+        {
+            float[] targets = [.. Enumerable.Range(0, spec.Columns).Select(c => 25 * Math.Max(0, (polarity == 0 ? 1 : -1) * spec.Contents![(row * spec.Columns) + c]))];
+            float[] result = new float[targets.Length];
+            CellStream stream = new(options.Seed, options.Instance, program.Layers[0].NoiseKey, 0, 0, polarity, 0);
+            device.Conductances(targets, options.TimeS, stream, row, 0, result);
+            return result;
+        }
+    }
+
+    /// <summary>6: CrossSim cuts 11514 rows into tiles of up to 1155 of 1152.</summary>
+    [Theory]
+    [InlineData(11514, 1152, 10)]
+    [InlineData(300, 128, 3)]
+    [InlineData(1153, 1152, 2)]
+    [InlineData(1152, 1152, 1)]
+    public void NoBlockExceedsItsTile(int rows, int tileRows, int blocks)
+    {
+        LayerSpec spec = new(Chips.Analog(t => t with { Rows = tileRows }), rows, 1) { Contents = new float[rows] };
+        var program = spec.Program();
+        Assert.Equal(blocks, program.Layers[0].Blocks.Length);
+        Assert.Equal(rows, program.Layers[0].Blocks.Sum(b => b.RowCount));
+        Assert.All(program.Layers[0].Blocks, b => Assert.InRange(b.RowCount, 1, tileRows));
+        Assert.InRange(program.Layers[0].Blocks.Max(b => b.RowCount) - program.Layers[0].Blocks.Min(b => b.RowCount), 0, 1);
+    }
+
+    /// <summary>9: CrossSim's largest range of 1152 rows is that of 1024; ours holds all rows at full input on full cells.</summary>
+    [Theory]
+    [InlineData(SignEncoding.OffsetDigital)]
+    [InlineData(SignEncoding.OffsetUnitColumn)]
+    [InlineData(SignEncoding.DifferentialOneSided)]
+    public void TheMaximumRangeNeverClips(SignEncoding sign)
+    {
+        bool isDifferential = sign == SignEncoding.DifferentialOneSided;
+        var chip = Chips.Coded(t => t with
+        {
+            Rows = 1152,
+            Encoding = t.Encoding with { Sign = sign, UnitColumn = sign == SignEncoding.OffsetUnitColumn, PairAxis = PairAxis.Cell },
+            Weights = t.Weights with { Bits = 8, Slicing = isDifferential ? Slicing.SignedDigits : Slicing.Unsigned },
+            Adc = t.Adc with { Bits = 8, Range = AdcRange.Max },
+        });
+        LayerSpec spec = new(chip, 1152, 2) { Codes = [.. Enumerable.Range(0, 2304).Select(i => i % 2 == 0 ? 127 : -127)] };
+        var executor = spec.Executor(Cases.Fast);
+        float[] y = executor.Run(spec.Batch([.. Enumerable.Repeat(1f, 1152)]), 1, 0).Floats;
+        Assert.Equal(LayerPath.Tiles, executor.Path);
+        Assert.Equal(0, executor.Clipped);
+        Assert.Equal([1152f, -1152f], y, (a, b) => Math.Abs(a - b) < 1152 * 0.02);
+    }
+
+    /// <summary>10: devices at the same level have errors of their own.</summary>
+    [Fact]
+    public void DevicesOfOneLevelDiffer()
+    {
+        var chip = Chips.Coded(t => t.With(new GaussianDevice(0.05, null, NoiseScaling.Independent)));
+        LayerSpec spec = new(chip, 40, 1) { Codes = [.. Enumerable.Repeat(5, 40)] };
+        float[] oneHot = new float[40 * 40];
+        for (int i = 0; i < 40; i++)
+        {
+            oneHot[i * 41] = 1;
+        }
+
+        Assert.Equal(40, spec.Run(oneHot, Cases.Fast).Distinct().Count());
+    }
+
+    /// <summary>11: programming errors are not drawn again for each pulse or each forward pass: an input of twice the code gives twice the output.</summary>
+    [Fact]
+    public void ProgrammingErrorsHoldOverPulsesAndPasses()
+    {
+        var chip = Chips.Coded(t => t.With(new GaussianDevice(0.05, null, NoiseScaling.Independent)) with { Input = t.Input with { Management = InputManagement.None } });
+        LayerSpec spec = new(chip, 1, 5) { Codes = [7, 5, -3, 0, 1] };
+        float[] y = spec.Run([1 / 7f, 2 / 7f, 4 / 7f, 7 / 7f], Cases.Fast);
+        for (int c = 0; c < 5; c++)
+        {
+            Assert.Equal(2 * y[c], y[5 + c], 1e-6);
+            Assert.Equal(4 * y[c], y[10 + c], 1e-6);
+            Assert.Equal(7 * y[c], y[15 + c], 1e-6);
+        }
+    }
+
+    /// <summary>11: a channel count that no tile divides loses none. 12: levels are levels, without fallback to real values.</summary>
+    [Theory]
+    [InlineData(65, 9)]
+    [InlineData(127, 33)]
+    public void NoLeftoverIsDropped(int rows, int columns)
+    {
+        var chip = Chips.Coded(t => t with { Rows = 16, Columns = 16 });
+        LayerSpec spec = new(chip, rows, columns) { Codes = Cases.Codes(1, rows * columns, 7) };
+        float[] x = Cases.Floats(2, 2 * rows);
+        Cases.AssertSameBits(Cases.Integer(spec, x), spec.Run(x, Cases.Fast, LayerPath.Tiles), "tiles");
+    }
+
+    /// <summary>14: a negative clip does not undo a positive one, in either order.</summary>
+    [Theory]
+    [InlineData(0.3f, -1f)]
+    [InlineData(-1f, 0.3f)]
+    [InlineData(1f, -0.3f)]
+    [InlineData(-0.3f, 1f)]
+    public void AnyClipIsAClip(float first, float second)
+    {
+        var chip = Chips.Analog(t => t with
+        {
+            Input = t.Input with { Bits = 7, Management = InputManagement.AbsMax, DynamicScale = true, BoundManagement = new BoundManagement { MaxFactor = 1000, MaxResolution = 0.25 } },
+            Adc = t.Adc with { Bits = 12, Range = AdcRange.Fixed, Bound = 0.26 },
+        });
+        LayerSpec spec = new(chip, 1, 2) { Contents = [first, second] };
+        var executor = spec.Executor(Cases.Fast);
+        float[] y = executor.Run(spec.Batch([1]), 1, 0).Floats;
+        Assert.Equal(0, executor.Clipped);
+        Assert.Equal([first, second], y, (a, b) => Math.Abs(a - b) < 0.02);
+    }
+
+    /// <summary>15: a device keeps its exponent: ln(g(t) / g_0) / ln((t + t_0) / t_0) is the same at all times.</summary>
+    [Fact]
+    public void AnExponentIsDrawnOnce()
+    {
+        LayerSpec spec = Pcm(new PcmLikeDevice(null, 1, null), Subtraction.InArray);
+        float[] x = [.. Enumerable.Range(0, spec.Rows * spec.Rows).Select(i => i % (spec.Rows + 1) == 0 ? 1f : 0)];
+        float[] fresh = spec.Run(x, Cases.Fast);
+        double[] Exponents(double t) =>
+            [.. spec.Run(x, Cases.Fast with { TimeS = t }).Select((g, i) => -Math.Log(g / fresh[i]) / Math.Log((t + 20) / 20))];
+        double[] hour = Exponents(3600);
+        double[] year = Exponents(31536000);
+        Assert.True(hour.Distinct().Count() > 30);
+        Assert.All(hour.Zip(year), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+    }
+
+    private static LayerSpec Pcm(DeviceDescription device, Subtraction subtract)
+    {
+        var chip = Chips.Analog(t => t.With(device) with { Encoding = t.Encoding with { Subtract = subtract } });
+        return new LayerSpec(chip, 10, 5) { Contents = [.. Cases.Floats(1, 50).Select(v => Math.Abs(v) < 0.1f ? 0.5f : v)] };
+    }
+}
