@@ -1,0 +1,70 @@
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Reports;
+
+/// <summary>Time and energy of the whole program by the chip's constants.</summary>
+internal static class EstimateSurvey
+{
+    public static EstimateReport Of(MappedProgram program, NetworkCost cost)
+    {
+        long operations = program.Partitions.Sum(p => p.Operations);
+        DigitalUnitDescription unit = program.Chip.Core.Digital;
+        double? digitalPj = operations == 0 ? 0 : operations * unit.PjPerOp;
+        TileEnergy tiles = cost.Energy ?? new TileEnergy { LumpedPj = 0, BufferPj = 0 };
+        (string Part, double? Pj)[] parts =
+        [
+            .. tiles.LumpedPj is not null
+                ? [("tiles", tiles.LumpedPj)]
+                : new (string, double?)[]
+                {
+                    ("dac", tiles.DacPj), ("cells", tiles.CellsPj), ("adc", tiles.AdcPj), ("shift_add", tiles.ShiftAddPj), ("static", tiles.StaticPj),
+                },
+            ("buffer", tiles.BufferPj),
+            ("digital", digitalPj),
+        ];
+        bool isModelled = cost.Layers.Count > 0 && tiles.TilesPj is not null;
+        double? total = isModelled ? parts.Sum(p => p.Pj ?? 0) : null;
+        LayerCost? slowest = cost.BottleneckNs is null ? null : cost.Layers.MaxBy(l => l.TimeNs);
+        bool hasLayers = cost.Layers.Count > 0;
+        return new EstimateReport
+        {
+            // The pipeline formula counts the slowest layer on top of every fill; one layer after the other is never slower than that.
+            LatencyS = hasLayers ? Least(cost.PipelinedLatencyNs, cost.SerialLatencyNs) * 1e-9 : null,
+            LatencySerialS = cost.SerialLatencyNs * 1e-9,
+            ThroughputPerS = cost.InferencesPerSecond,
+            EnergyJ = total * 1e-12,
+            Breakdown = [.. parts.Select(p => new EnergyPart(p.Part, p.Pj * 1e-12, total > 0 ? p.Pj / total : null))],
+            Bottleneck = slowest is null
+                ? null
+                : new BottleneckReport(slowest.Work.Name, slowest.TimeNs!.Value * 1e-9, slowest.TimeNs!.Value / cost.SerialLatencyNs!.Value),
+            Tops = cost.Tops,
+            TopsPerWMacro = hasLayers ? cost.TilesTopsPerWatt : null,
+            TopsPerWSystem = hasLayers ? 2 * cost.Macs / (tiles.TotalPj + digitalPj) : null,
+            DigitalTimeS = operations == 0 ? 0 : operations * unit.NsPerOp / unit.Lanes * 1e-9,
+            NotModelled = [.. NotModelled(program, parts, isModelled)],
+        };
+    }
+
+    private static double? Least(double? left, double? right) => left < right ? left : right;
+
+    private static IEnumerable<string> NotModelled(MappedProgram program, IEnumerable<(string Part, double? Pj)> parts, bool isModelled)
+    {
+        if (!isModelled && !program.Layers.IsEmpty)
+        {
+            yield return "tiles";
+        }
+
+        foreach (var (part, pj) in parts)
+        {
+            if (pj is null)
+            {
+                yield return part;
+            }
+        }
+
+        // The chip's NoC may be described; transfers are not counted here.
+        yield return "noc";
+        yield return "off_chip";
+    }
+}

@@ -1,0 +1,142 @@
+using System.Collections.Immutable;
+using System.Numerics;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Reports;
+
+/// <summary>Counts of one layer from its blocks as they are placed, and the work they make.</summary>
+internal sealed class LayerSurvey
+{
+    private readonly MappedProgram _program;
+    private readonly TileGeometry _geometry;
+    private readonly ImmutableArray<Block> _copy;
+
+    public LayerSurvey(MappedProgram program, int index)
+    {
+        _program = program;
+        Layer = program.Layers[index];
+        _geometry = new TileGeometry(program.Chip.Tile);
+        _copy = [.. Layer.Blocks.Where(b => b.Copy == 0)];
+        Node = program.Nodes.FirstOrDefault(n => n.Layer == index);
+        Input = InputEncoding.Of(program.Chip.Tile.Input, Layer.InputIsNonNegative);
+        RowBlocks = _copy.Select(b => b.RowBlock).Distinct().Count();
+        ColumnBlocks = _copy.Where(b => b.RowBlock == 0 && b.FirstGroup == 0).Count();
+        TilesPerCopy = _copy.Select(b => b.Tile).Distinct().Count();
+        Tiles = Layer.Blocks.Select(b => b.Tile).Distinct().Count();
+        CellsUsed = Layer.Blocks.Sum(CellsOf);
+        CellsOfOneCopy = _copy.Sum(CellsOf);
+        long weights = (long)Layer.Groups * Layer.Rows * Layer.Columns;
+        Macs = Node is { Macs: > 0 } node ? node.Macs : weights * Layer.VectorsPerInference;
+        Work = WorkOf(Math.Max(1, Macs / weights));
+    }
+
+    public MappedLayer Layer { get; }
+
+    /// <summary>The node it was made from.</summary>
+    public NodePlacement? Node { get; }
+
+    public InputEncoding Input { get; }
+
+    public int RowBlocks { get; }
+
+    public int ColumnBlocks { get; }
+
+    public int TilesPerCopy { get; }
+
+    public int Tiles { get; }
+
+    /// <summary>Cells that hold a weight, all copies.</summary>
+    public long CellsUsed { get; }
+
+    public long CellsOfOneCopy { get; }
+
+    public long Macs { get; }
+
+    public LayerWork Work { get; private init; }
+
+    /// <summary>Cells that hold a weight; the zero cells between packed groups do not count.</summary>
+    public long CellsOf(Block block) =>
+        (long)block.Groups * block.RowCount * block.ColumnCount * _geometry.PhysicalRowsPerWeight * _geometry.PhysicalColumnsPerWeight;
+
+    /// <summary>Bits that hold every possible column sum, sign included; null where cells or inputs are not integers.</summary>
+    public int? LosslessAdcBits()
+    {
+        TileDescription tile = _program.Chip.Tile;
+        var weights = WeightEncoding.Of(tile);
+        if (weights.IsAnalog || Input.Bits is null)
+        {
+            return null;
+        }
+
+        int pulse = tile.Adc.InputSlices == InputSliceConversion.Accumulated ? Input.MaxCode : Input.MaxPulse;
+        BigInteger sum = (BigInteger)Layer.Blocks.Max(b => b.Rows) * pulse * weights.MaxLevel;
+        if (weights.HasFlip)
+        {
+            sum /= 2; // the flip rule leaves no column above half of full scale
+        }
+
+        bool isSigned = Input.HasSignedPulses || (weights.IsDifferential && tile.Encoding.Subtract == Subtraction.InArray);
+        return (int)sum.GetBitLength() + (isSigned ? 1 : 0);
+    }
+
+    /// <summary>A range is needed and not there.</summary>
+    public bool MissesRange() => ProgramRanges.Lacking(_program, Layer) is not null;
+
+    /// <summary>MVMs of the layer before that must be done before the first of this one, in that layer's own count.</summary>
+    public LayerWork After(LayerWork? before)
+    {
+        if (before is null)
+        {
+            return Work;
+        }
+
+        long all = before.MvmsPerInference;
+        if (Layer.View is not ConvolutionView view || _program.Values[Layer.Input].Shape is not { Length: > 2 } shape || shape.Skip(2).Any(d => d <= 0))
+        {
+            return Work with { FillMvms = all };
+        }
+
+        // The window's last element, in row-major order, over the pixels of the input.
+        long pixels = 1;
+        long fill = 0;
+        for (int axis = view.Kernel.Length - 1; axis >= 0; axis--)
+        {
+            long reach = ((view.Kernel[axis] - 1L) * view.Dilations[axis]) + (axis == view.Kernel.Length - 1 ? 1 : 0);
+            fill += Math.Max(0, reach) * pixels;
+            pixels *= shape[axis + 2];
+        }
+
+        // Pooling in between leaves fewer pixels than the layer before made.
+        return Work with { FillMvms = Math.Min(all, (long)Math.Ceiling(fill * (all / (double)pixels))) };
+    }
+
+    /// <summary>Blocks of a copy that share a tile are driven one after the other; so many rounds make one window.</summary>
+    private LayerWork WorkOf(long windows)
+    {
+        int rounds = _copy.GroupBy(b => b.Tile).Max(g => g.Count());
+        bool isParallel = rounds == 1;
+        int rowTiles = isParallel ? RowBlocks : 1;
+        int columnTiles = isParallel ? _copy.Length / RowBlocks : TilesPerCopy;
+        long rows = _copy.Sum(b => (long)b.Rows);
+        long columns = _copy.Sum(b => (long)b.Columns);
+        return new LayerWork(
+            Layer.Name,
+            Rows: DivideUp(rows, (long)columnTiles * rounds),
+            Columns: DivideUp(columns, (long)rowTiles * rounds),
+            MvmsPerInference: windows * rounds,
+            RowTiles: rowTiles,
+            ColumnTiles: columnTiles,
+            Copies: Layer.Copies,
+            UsedRows: DivideUp(rows * _geometry.PhysicalRowsPerWeight, rounds),
+            UsedColumns: DivideUp(columns * _geometry.PhysicalColumnsPerWeight, rounds),
+            UsedCells: DivideUp(
+                _copy.Sum(b => (long)b.Rows * b.Columns) * _geometry.PhysicalRowsPerWeight * _geometry.PhysicalColumnsPerWeight, rounds),
+            Macs: Macs)
+        {
+            UnsignedCodes = Input.IsUnsigned,
+        };
+    }
+
+    private static long DivideUp(long dividend, long divisor) => (dividend + divisor - 1) / divisor;
+}

@@ -1,0 +1,232 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Reports;
+
+/// <summary>What stands where, what it uses and what it should cost: the content of <c>aimc inspect</c>. Its JSON form is
+/// <see cref="ReportJson"/>; fields may be added, none renamed while <see cref="SchemaVersion"/> stays.</summary>
+public sealed record MappingReport
+{
+    public int SchemaVersion { get; init; } = 1;
+
+    public required string Producer { get; init; }
+
+    /// <summary>File name of the model.</summary>
+    public required string Model { get; init; }
+
+    [JsonPropertyName("model_sha256")]
+    public required string ModelSha256 { get; init; }
+
+    /// <summary>Floating-point and quantised initializer elements of the model as given.</summary>
+    public required long ModelParameters { get; init; }
+
+    public required string Chip { get; init; }
+
+    public required int Chips { get; init; }
+
+    /// <summary>How inputs were calibrated; null = not at all.</summary>
+    public required string? Calibration { get; init; }
+
+    public required long TilesUsed { get; init; }
+
+    /// <summary>Tiles of all chips; null = unlimited.</summary>
+    public required long? TilesTotal { get; init; }
+
+    /// <summary>Cells that hold a weight, all copies.</summary>
+    public required long CellsUsed { get; init; }
+
+    /// <summary>Cells of the used tiles: what <see cref="Utilization"/> divides by.</summary>
+    public required long CellsOfUsedTiles { get; init; }
+
+    /// <summary>0 .. 1; null when no tile is used.</summary>
+    [JsonPropertyName("utilisation")]
+    public required double? Utilization { get; init; }
+
+    public required long AnalogMacs { get; init; }
+
+    /// <summary>MACs of convolutions, products, recurrent and attention nodes that run digitally.</summary>
+    public required long DigitalMacs { get; init; }
+
+    /// <summary>MACs on tiles over all MACs, 0 .. 1; null when the model has none.</summary>
+    public required double? AnalogMacShare { get; init; }
+
+    /// <summary>Digital nodes without counted MACs were taken as half of their partition's operations.</summary>
+    public required bool AnalogMacShareIsEstimate { get; init; }
+
+    /// <summary>Weight elements on tiles, one copy.</summary>
+    public required long AnalogParameters { get; init; }
+
+    /// <summary>Weight elements on tiles over the model's parameters, 0 .. 1; null when the model has none.</summary>
+    public required double? AnalogParameterShare { get; init; }
+
+    /// <summary>Parameters of depthwise convolutions that stay digital by the default policy.</summary>
+    public required long DepthwiseParametersDigital { get; init; }
+
+    public required int NodesAnalog { get; init; }
+
+    public required int NodesDigital { get; init; }
+
+    public required int NodesHost { get; init; }
+
+    public required int NodesFolded { get; init; }
+
+    public required int DigitalPartitions { get; init; }
+
+    public required long DigitalOperations { get; init; }
+
+    public required ImmutableArray<NodeReport> Nodes { get; init; }
+
+    public required ImmutableArray<LayerReport> Layers { get; init; }
+
+    public required EstimateReport Estimate { get; init; }
+
+    public required ImmutableArray<BoundReport> Bounds { get; init; }
+
+    public required ImmutableArray<FindingReport> Findings { get; init; }
+
+    public static MappingReport Of(MappedProgram program)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        return MappingSurvey.Report(program);
+    }
+}
+
+/// <param name="Name">Node name as in the model.</param>
+/// <param name="Op">Operator.</param>
+/// <param name="Home">Where it runs.</param>
+/// <param name="Reason">Why it is not on tiles; null when it is.</param>
+/// <param name="Detail">The reason as a sentence, "" when there is none.</param>
+/// <param name="Parameters">Weight elements the node reads from initializers.</param>
+/// <param name="Macs">Multiply-accumulates of one inference.</param>
+/// <param name="Layer">Name of its layer; null when it is not on tiles.</param>
+public sealed record NodeReport(string Name, string Op, Home Home, FallbackReason? Reason, string Detail, long Parameters, long Macs, string? Layer);
+
+/// <summary>One constant-weight MVM. Times and energies are estimates; null = not modelled.</summary>
+public sealed record LayerReport
+{
+    public required string Name { get; init; }
+
+    public required string Op { get; init; }
+
+    /// <summary>K: inputs of one group's matrix.</summary>
+    public required int Rows { get; init; }
+
+    /// <summary>N: outputs of one group's matrix.</summary>
+    public required int Columns { get; init; }
+
+    public required int Groups { get; init; }
+
+    public required DepthwisePolicy Packing { get; init; }
+
+    public required long MvmPerInference { get; init; }
+
+    public required long Macs { get; init; }
+
+    /// <summary>Tiles of all copies.</summary>
+    public required long Tiles { get; init; }
+
+    public required int Copies { get; init; }
+
+    /// <summary>Bit slices of a weight.</summary>
+    public required int Slices { get; init; }
+
+    /// <summary>Cells that hold a weight, all copies.</summary>
+    public required long CellsUsed { get; init; }
+
+    /// <summary>Cells used over the cells of the layer's tiles, 0 .. 1.</summary>
+    [JsonPropertyName("utilisation")]
+    public required double Utilization { get; init; }
+
+    public required int RowBlocks { get; init; }
+
+    public required int ColumnBlocks { get; init; }
+
+    public required int? WeightBits { get; init; }
+
+    public required InputReport Input { get; init; }
+
+    public required AdcReport Adc { get; init; }
+
+    /// <summary>Busy time per inference.</summary>
+    public required double? TimeNs { get; init; }
+
+    /// <summary>Energy of the tiles per inference.</summary>
+    public required double? EnergyPj { get; init; }
+}
+
+/// <param name="Scheme">How a code is driven.</param>
+/// <param name="Bits">DAC bits; null = lossless.</param>
+/// <param name="Scale">Static input scale; null = per vector, or not calibrated.</param>
+/// <param name="Unsigned">Codes are 0 .. 2^b - 1.</param>
+/// <param name="Pulses">Pulses of one MVM.</param>
+public sealed record InputReport(InputScheme Scheme, int? Bits, float? Scale, bool Unsigned, int Pulses);
+
+/// <param name="Bits">The chip's ADC bits; null = lossless.</param>
+/// <param name="Range">What full scale means.</param>
+/// <param name="LosslessBits">Bits that the largest possible column sum of this layer needs; null = cells or inputs are not integers.</param>
+/// <param name="ConversionsPerMvm">Over all tiles of one copy.</param>
+public sealed record AdcReport(int? Bits, AdcRange Range, int? LosslessBits, long ConversionsPerMvm);
+
+/// <summary>What the mapping should cost by the chip's constants: an estimate, never a measurement. Null = not modelled.</summary>
+public sealed record EstimateReport
+{
+    /// <summary>One sample through the element pipeline, tiles only.</summary>
+    public required double? LatencyS { get; init; }
+
+    /// <summary>One sample, one layer after the other, tiles only.</summary>
+    public required double? LatencySerialS { get; init; }
+
+    /// <summary>Every layer at work on its own sample.</summary>
+    public required double? ThroughputPerS { get; init; }
+
+    /// <summary>Per inference, what is modelled of tiles, buffers and digital units; see <see cref="NotModelled"/>.</summary>
+    public required double? EnergyJ { get; init; }
+
+    public required ImmutableArray<EnergyPart> Breakdown { get; init; }
+
+    /// <summary>The slowest layer; null = times are not modelled.</summary>
+    public required BottleneckReport? Bottleneck { get; init; }
+
+    /// <summary>1 MAC = 2 operations, at the pipelined rate.</summary>
+    public required double? Tops { get; init; }
+
+    /// <summary>Tiles alone.</summary>
+    public required double? TopsPerWMacro { get; init; }
+
+    /// <summary>Tiles, buffers and digital units; null when one of them is not modelled.</summary>
+    public required double? TopsPerWSystem { get; init; }
+
+    /// <summary>Digital operations on one core's unit, one after the other.</summary>
+    public required double? DigitalTimeS { get; init; }
+
+    /// <summary>What the energy does not contain.</summary>
+    public required ImmutableArray<string> NotModelled { get; init; }
+}
+
+/// <param name="Part">tiles (published whole-tile energy), dac, cells, adc, shift_add, static, buffer, digital.</param>
+/// <param name="EnergyJ">Per inference; null = not modelled.</param>
+/// <param name="Share">Of the modelled energy, 0 .. 1.</param>
+public sealed record EnergyPart(string Part, double? EnergyJ, double? Share);
+
+/// <param name="Layer">Its name.</param>
+/// <param name="TimeS">Busy time per inference.</param>
+/// <param name="Share">Of the serial time, 0 .. 1.</param>
+public sealed record BottleneckReport(string Layer, double TimeS, double Share);
+
+/// <summary>How far the mapping is from what no mapping of this model on this chip can beat.</summary>
+/// <param name="Name">tiles: cells in use over the cells of a tile, one copy of everything. interval: the time of all tiles' work spread evenly over all of the chip's tiles.</param>
+/// <param name="Value">The bound.</param>
+/// <param name="Achieved">What this mapping has.</param>
+/// <param name="Gap">achieved / value - 1: 0 = at the bound.</param>
+/// <param name="Unit">Of value and achieved.</param>
+/// <param name="Binding">This bound limits what the compile aimed at: tiles when not one more copy of the slowest layer fits, else interval.</param>
+public sealed record BoundReport(string Name, double? Value, double? Achieved, double? Gap, string Unit, bool Binding);
+
+/// <summary>Something the user may want to act on.</summary>
+/// <param name="Id">AIMCnnnn, or null for plain facts.</param>
+/// <param name="Message">What, and how much.</param>
+/// <param name="Nodes">The nodes or layers concerned, in their order.</param>
+/// <param name="Help">What would help; null = nothing needs to.</param>
+public sealed record FindingReport(string? Id, string Message, ImmutableArray<string> Nodes, string? Help);

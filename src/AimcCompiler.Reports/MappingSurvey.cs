@@ -1,0 +1,205 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Reports;
+
+/// <summary>Counts a program and puts the report together.</summary>
+internal static class MappingSurvey
+{
+    /// <summary>Operators that multiply and accumulate, wherever they run.</summary>
+    private static readonly HashSet<string> MacOps = new(StringComparer.Ordinal)
+    {
+        "Conv", "ConvTranspose", "DeformConv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "Einsum",
+        "LSTM", "GRU", "RNN", "Attention", "com.microsoft.Attention", "com.microsoft.MultiHeadAttention", "com.microsoft.GroupQueryAttention",
+        "com.microsoft.FusedConv", "com.microsoft.FusedGemm", "com.microsoft.FusedMatMul",
+    };
+
+    public static MappingReport Report(MappedProgram program)
+    {
+        ImmutableArray<LayerSurvey> surveys = [.. Enumerable.Range(0, program.Layers.Length).Select(i => new LayerSurvey(program, i))];
+        NetworkCost cost = CostOf(program, surveys);
+        long tilesUsed = program.Layers.SelectMany(l => l.Blocks).Select(b => b.Tile).Distinct().LongCount();
+        long cellsOfTile = (long)program.Chip.Tile.Rows * program.Chip.Tile.Columns;
+        long cellsUsed = surveys.Sum(s => s.CellsUsed);
+        long analogMacs = surveys.Sum(s => s.Macs);
+        long digitalMacs = DigitalMacs(program, out bool isEstimate);
+        long analogParameters = program.Layers.Sum(l => (long)l.Groups * l.Rows * l.Columns);
+        return new MappingReport
+        {
+            Producer = program.Producer,
+            Model = program.ModelName,
+            ModelSha256 = program.ModelSha256,
+            ModelParameters = program.ModelParameters,
+            Chip = program.Chip.Name,
+            Chips = program.Chips,
+            Calibration = program.Calibration,
+            TilesUsed = tilesUsed,
+            TilesTotal = TilesTotal(program),
+            CellsUsed = cellsUsed,
+            CellsOfUsedTiles = tilesUsed * cellsOfTile,
+            Utilization = tilesUsed == 0 ? null : cellsUsed / ((double)tilesUsed * cellsOfTile),
+            AnalogMacs = analogMacs,
+            DigitalMacs = digitalMacs,
+            AnalogMacShare = Share(analogMacs, analogMacs + digitalMacs),
+            AnalogMacShareIsEstimate = isEstimate,
+            AnalogParameters = analogParameters,
+            // A weight that two nodes read stands on tiles twice; more than all of the model cannot be there.
+            AnalogParameterShare = Share(Math.Min(analogParameters, program.ModelParameters), program.ModelParameters),
+            DepthwiseParametersDigital = program.Nodes.Where(n => n.Reason == FallbackReason.Depthwise).Sum(n => n.Parameters),
+            NodesAnalog = program.Nodes.Count(n => n.Home == Home.Analog),
+            NodesDigital = program.Nodes.Count(n => n.Home == Home.Digital && n.Reason != FallbackReason.Folded),
+            NodesHost = program.Nodes.Count(n => n.Home == Home.Host),
+            NodesFolded = program.Nodes.Count(n => n.Reason == FallbackReason.Folded),
+            DigitalPartitions = program.Partitions.Length,
+            DigitalOperations = program.Partitions.Sum(p => p.Operations),
+            Nodes = [.. program.Nodes.Select(n => NodeOf(program, n))],
+            Layers = [.. surveys.Zip(cost.Layers, (s, c) => LayerOf(program, s, c))],
+            Estimate = EstimateSurvey.Of(program, cost),
+            Bounds = Bounds(program, surveys, cost, tilesUsed),
+            Findings = [.. Findings(program, surveys)],
+        };
+    }
+
+    /// <summary>Tiles of all chips; null = unlimited.</summary>
+    public static long? TilesTotal(MappedProgram program) => program.Chip.TilesPerChip * program.Chips;
+
+    public static NetworkCost CostOf(MappedProgram program, ImmutableArray<LayerSurvey> surveys)
+    {
+        List<LayerWork> works = [];
+        foreach (LayerSurvey survey in surveys)
+        {
+            works.Add(survey.After(works.Count > 0 ? works[^1] : null));
+        }
+
+        return NetworkCost.Of(program.Chip, works);
+    }
+
+    public static LayerReport LayerOf(MappedProgram program, LayerSurvey survey, LayerCost cost)
+    {
+        MappedLayer layer = survey.Layer;
+        TileDescription tile = program.Chip.Tile;
+        return new LayerReport
+        {
+            Name = layer.Name,
+            Op = layer.Op,
+            Rows = layer.Rows,
+            Columns = layer.Columns,
+            Groups = layer.Groups,
+            Packing = layer.Packing,
+            MvmPerInference = layer.VectorsPerInference,
+            Macs = survey.Macs,
+            Tiles = survey.Tiles,
+            Copies = layer.Copies,
+            Slices = new TileGeometry(tile).Slices,
+            CellsUsed = survey.CellsUsed,
+            Utilization = survey.CellsUsed / ((double)survey.Tiles * tile.Rows * tile.Columns),
+            RowBlocks = survey.RowBlocks,
+            ColumnBlocks = survey.ColumnBlocks,
+            WeightBits = tile.Weights.Bits,
+            Input = new InputReport(tile.Input.Scheme, tile.Input.Bits, layer.InputScale, survey.Input.IsUnsigned, cost.Timing.Pulses),
+            Adc = new AdcReport(tile.Adc.Bits, tile.Adc.Range, survey.LosslessAdcBits(), cost.ConversionsPerMvm),
+            TimeNs = cost.TimeNs,
+            EnergyPj = cost.Energy.TilesPj,
+        };
+    }
+
+    private static NodeReport NodeOf(MappedProgram program, NodePlacement node) => new(
+        node.Name,
+        node.Op,
+        node.Home,
+        node.Reason == FallbackReason.None ? null : node.Reason,
+        node.Detail.Length > 0 ? node.Detail : FallbackReasons.Explain(node.Reason),
+        node.Parameters,
+        node.Macs,
+        node.Layer < 0 ? null : program.Layers[node.Layer].Name);
+
+    private static long DigitalMacs(MappedProgram program, out bool isEstimate)
+    {
+        NodePlacement[] digital = [.. program.Nodes.Where(n => n.Home != Home.Analog && n.Reason != FallbackReason.Folded && MacOps.Contains(n.Op))];
+        isEstimate = digital.Any(n => n.Macs == 0);
+        long counted = digital.Sum(n => n.Macs);
+        return isEstimate ? Math.Max(counted, program.Partitions.Sum(p => p.Operations) / 2) : counted;
+    }
+
+    private static ImmutableArray<BoundReport> Bounds(
+        MappedProgram program, ImmutableArray<LayerSurvey> surveys, NetworkCost cost, long tilesUsed)
+    {
+        if (surveys.IsEmpty)
+        {
+            return [];
+        }
+
+        long cellsOfTile = (long)program.Chip.Tile.Rows * program.Chip.Tile.Columns;
+        long leastTiles = (surveys.Sum(s => s.CellsOfOneCopy) + cellsOfTile - 1) / cellsOfTile;
+        int slowest = Enumerable.Range(0, surveys.Length).MaxBy(i => cost.Layers[i].TimeNs ?? cost.Layers[i].Work.MvmsPerInference);
+        long? total = TilesTotal(program);
+        bool isFull = total - tilesUsed < surveys[slowest].TilesPerCopy;
+
+        // Unlimited tiles: a copy for every vector.
+        double? interval = total is { } tiles
+            ? Sum(cost.Layers.Select(l => l.Work.MvmsPerInference * l.Work.Tiles * l.Timing.InitiationIntervalNs)) / tiles
+            : cost.Layers.Max(l => l.Timing.InitiationIntervalNs);
+        return
+        [
+            Bound("tiles", leastTiles, tilesUsed, "tiles", isFull),
+            Bound("interval", interval * 1e-9, cost.BottleneckNs * 1e-9, "s", !isFull),
+        ];
+    }
+
+    private static BoundReport Bound(string name, double? value, double? achieved, string unit, bool isBinding) =>
+        new(name, value, achieved, value > 0 ? (achieved / value) - 1 : null, unit, isBinding);
+
+    private static IEnumerable<FindingReport> Findings(MappedProgram program, ImmutableArray<LayerSurvey> surveys)
+    {
+        if (surveys.IsEmpty)
+        {
+            yield return new FindingReport(Descriptors.NothingAnalog.Id, "nothing of the model runs on tiles", [], "the reasons are below");
+        }
+
+        ImmutableArray<string> missing = [.. surveys.Where(s => s.MissesRange()).Select(s => s.Layer.Name)];
+        if (!missing.IsEmpty)
+        {
+            yield return new FindingReport(
+                Descriptors.NoRanges.Id, Text($"{missing.Length} of {surveys.Length} layers have no input ranges"), missing, "compile with --calibrate DATA");
+        }
+
+        if (program.Chip.Tile.Adc.Bits is { } bits)
+        {
+            LayerSurvey[] coarse = [.. surveys.Where(s => s.LosslessAdcBits() > bits)];
+            if (coarse.Length > 0)
+            {
+                string effect = program.Chip.Tile.Adc.Range == AdcRange.Max ? "it rounds" : "it rounds or clips";
+                yield return new FindingReport(
+                    Descriptors.MayClip.Id,
+                    Text($"{coarse.Length} of {surveys.Length} layers have column sums of up to {coarse.Max(s => s.LosslessAdcBits())} bits, the ADC has {bits}: {effect}"),
+                    [.. coarse.Select(s => s.Layer.Name)],
+                    "fewer rows a tile, fewer cell or pulse bits, or more ADC bits (--set); run --compare shows what it costs");
+            }
+        }
+
+        foreach (var group in ChipReader.Warnings(program.Chip).GroupBy(w => w.Descriptor.Id, StringComparer.Ordinal))
+        {
+            Diagnostic first = group.First();
+            string more = group.Count() > 1 ? Text($" (and {group.Count() - 1} more)") : "";
+            yield return new FindingReport(first.Descriptor.Id, $"{first.Where} {first.Message}{more}", [], Text($"aimc chips {program.Chip.Name} lists them"));
+        }
+
+        foreach (var group in program.Nodes.Where(n => n.Home != Home.Analog).GroupBy(n => (n.Home, n.Reason)).OrderByDescending(g => g.Sum(n => n.Parameters)).ThenBy(g => g.Key))
+        {
+            string home = group.Key.Reason == FallbackReason.Folded ? "" : $"{group.Key.Home.ToString().ToLowerInvariant()}: ";
+            string nodes = Text($"{group.Count()} {(group.Count() == 1 ? "node" : "nodes")}");
+            string parameters = group.Sum(n => n.Parameters) is var sum and > 0 ? Text($" ({sum:N0} parameters)") : "";
+            string reason = FallbackReasons.Explain(group.Key.Reason);
+            yield return new FindingReport(
+                null, $"{home}{nodes}{parameters}{(reason.Length > 0 ? ", " : "")}{reason}", [.. group.Select(n => n.Name)], FallbackReasons.Help(group.Key.Reason));
+        }
+    }
+
+    private static double? Share(long part, long whole) => whole == 0 ? null : part / (double)whole;
+
+    private static double? Sum(IEnumerable<double?> values) => values.Aggregate((double?)0, (sum, value) => sum + value);
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
