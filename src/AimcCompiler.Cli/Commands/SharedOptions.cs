@@ -1,0 +1,211 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.Globalization;
+using AimcCompiler.Core;
+using AimcCompiler.Passes;
+using AimcCompiler.Runtime;
+
+namespace AimcCompiler.Cli;
+
+/// <summary>Options of how a model is mapped, for <c>compile</c> and for <c>evaluate</c> of an .onnx.</summary>
+internal sealed class MappingOptions
+{
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "Vary the chip: FIELD=VALUE, as in tile.rows=512; may be repeated",
+        HelpName = "FIELD=VALUE",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private readonly Option<string> _chips = new("--chips") { Description = "Identical chips: a number, or auto for as many as needed", HelpName = "N|auto", DefaultValueFactory = _ => "1" };
+
+    private readonly Option<string> _fallback = new Option<string>("--fallback") { Description = "What does not fit: an error, or digital", DefaultValueFactory = _ => "error" }
+        .AcceptOnlyFromAmong("error", "digital");
+
+    private readonly Option<string> _depthwise = new Option<string>("--depthwise") { Description = "Depthwise convolutions", DefaultValueFactory = _ => "digital" }
+        .AcceptOnlyFromAmong("digital", "packed", "dense");
+
+    private readonly Option<string[]> _analog = new("--analog") { Description = "A node that must be on tiles; may be repeated", HelpName = "NODE" };
+
+    private readonly Option<string[]> _digital = new("--digital") { Description = "A node that must be digital; may be repeated", HelpName = "NODE" };
+
+    private readonly Option<string[]> _dim = new("--dim") { Description = "Extent of a symbolic dimension (1 where not given); may be repeated", HelpName = "NAME=N" };
+
+    private readonly Option<string> _inputRange = new("--input-range")
+    {
+        Description = "How much of the calibration inputs an input scale covers: max, or a fraction such as 0.99995",
+        HelpName = "max|FRACTION",
+        DefaultValueFactory = _ => "max",
+    };
+
+    private readonly Option<string[]> _calibrate = new("--calibrate") { Description = "Samples to take input and ADC ranges from (the first 512 are used)", HelpName = "[NAME=]DATA" };
+
+    public Option<string?> Chip { get; } = new("--chip") { Description = "A preset (aimc chips) or a chip file", HelpName = "NAME|FILE.json" };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _analog, _digital, _fallback, _depthwise })
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    /// <summary>The mapping options that the user gave and that only a compile can follow.</summary>
+    public IEnumerable<string> Given(ParseResult parsed) =>
+        new Option[] { Chip, _set, _chips, _dim, _analog, _digital, _fallback, _depthwise }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
+
+    public double InputQuantile(ParseResult parsed) => Quantile(parsed.GetValue(_inputRange)!);
+
+    public ImmutableArray<string> CalibrationPaths(ParseResult parsed) => [.. parsed.GetValue(_calibrate) ?? []];
+
+    public ImmutableArray<string> Overrides(ParseResult parsed) => [.. parsed.GetValue(_set) ?? []];
+
+    public CompileOptions Of(ParseResult parsed)
+    {
+        if ((parsed.GetValue(_analog) ?? []).Intersect(parsed.GetValue(_digital) ?? [], StringComparer.Ordinal).FirstOrDefault() is { } both)
+        {
+            throw new DiagnosticException(Descriptors.InvalidOption, "--analog", $"and --digital both name '{both}'", "leave one of them out");
+        }
+
+        return Options(parsed);
+    }
+
+    private CompileOptions Options(ParseResult parsed) => new()
+    {
+        Chips = Chips(parsed.GetValue(_chips)!),
+        Fallback = parsed.GetValue(_fallback) == "digital" ? FallbackPolicy.Digital : FallbackPolicy.Error,
+        Depthwise = Enum.Parse<DepthwisePolicy>(parsed.GetValue(_depthwise)!, ignoreCase: true),
+        Analog = [.. parsed.GetValue(_analog) ?? []],
+        Digital = [.. parsed.GetValue(_digital) ?? []],
+        Dimensions = Dimensions(parsed.GetValue(_dim) ?? []),
+        CalibrationQuantile = Quantile(parsed.GetValue(_inputRange)!),
+    };
+
+    private static int? Chips(string text)
+    {
+        if (text == "auto")
+        {
+            return null;
+        }
+
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int chips) && chips is >= 1 and <= 1 << 16
+            ? chips
+            : throw new DiagnosticException(Descriptors.InvalidOption, "--chips", $"is '{text}'; a number from 1 to 65536, or auto, is possible");
+    }
+
+    private static ImmutableDictionary<string, long> Dimensions(string[] texts)
+    {
+        var dimensions = ImmutableDictionary.CreateBuilder<string, long>(StringComparer.Ordinal);
+        foreach (string text in texts)
+        {
+            int at = text.LastIndexOf('=');
+            if (at < 1 || !long.TryParse(text.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out long extent) || extent < 1)
+            {
+                throw new DiagnosticException(Descriptors.InvalidOption, "--dim", $"is '{text}'; NAME=N with N of at least 1 is possible");
+            }
+
+            dimensions[text[..at]] = extent;
+        }
+
+        return dimensions.ToImmutable();
+    }
+
+    private static double Quantile(string text)
+    {
+        if (text == "max")
+        {
+            return 1;
+        }
+
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction) && fraction is > 0 and <= 1
+            ? fraction
+            : throw new DiagnosticException(Descriptors.InvalidOption, "--input-range", $"is '{text}'; max, or a fraction above 0 and at most 1, is possible");
+    }
+}
+
+/// <summary>Options of how data files are read.</summary>
+internal sealed class DataFileOptions
+{
+    private readonly Option<string?> _shape = new("--shape") { Description = "Shape of raw binary data, as in 1000x32x32x3 or 32x32x3", HelpName = "AxBxC" };
+
+    private readonly Option<string?> _dtype = new("--dtype") { Description = "Element type of raw binary data, as in uint8 or float32", HelpName = "TYPE" };
+
+    private readonly Option<string?> _preprocess = new("--preprocess") { Description = "Preprocessing file (default: MODEL.preprocess.json beside the model)", HelpName = "FILE.json" };
+
+    private readonly Option<double?> _scale = new("--scale") { Description = "Multiplies raw values, before mean and std" };
+
+    private readonly Option<double[]> _mean = new("--mean") { Description = "Per channel, or one for all", AllowMultipleArgumentsPerToken = true };
+
+    private readonly Option<double[]> _std = new("--std") { Description = "Per channel, or one for all", AllowMultipleArgumentsPerToken = true };
+
+    private readonly Option<string?> _layout = new("--layout") { Description = "nchw, nhwc, or nhwc->nchw to transpose", HelpName = "LAYOUT" };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { _shape, _dtype, _preprocess, _scale, _mean, _std, _layout })
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    public DataOptions Of(ParseResult parsed, ImmutableArray<string> paths, string? labels = null)
+    {
+        Refuse("--scale", parsed.GetValue(_scale) is { } scale && !double.IsFinite(scale), "is not a finite number");
+        Refuse("--mean", parsed.GetValue(_mean)?.Any(m => !double.IsFinite(m)) == true, "holds a value that is not a finite number");
+        Refuse("--std", parsed.GetValue(_std)?.Any(s => !(s > 0) || !double.IsFinite(s)) == true, "holds a value that is not greater than 0");
+        return Options(parsed, paths, labels);
+    }
+
+    private static void Refuse(string option, bool isWrong, string message)
+    {
+        if (isWrong)
+        {
+            throw new DiagnosticException(Descriptors.InvalidOption, option, message);
+        }
+    }
+
+    private DataOptions Options(ParseResult parsed, ImmutableArray<string> paths, string? labels) => new()
+    {
+        Paths = paths,
+        Labels = labels,
+        Shape = parsed.GetValue(_shape),
+        Type = parsed.GetValue(_dtype),
+        PreprocessFile = parsed.GetValue(_preprocess),
+        Preprocess = new Preprocess(
+            parsed.GetValue(_scale),
+            parsed.GetValue(_mean) is { Length: > 0 } mean ? [.. mean] : null,
+            parsed.GetValue(_std) is { Length: > 0 } std ? [.. std] : null,
+            parsed.GetValue(_layout) is { } layout ? Preprocess.ParseLayout(layout, "--layout") : null),
+    };
+}
+
+/// <summary>Options of the simulation, for <c>run</c> and <c>evaluate</c>.</summary>
+internal sealed class SimulatorOptions
+{
+    private readonly Option<ulong> _seed = new("--seed") { Description = "Names every draw", DefaultValueFactory = _ => 1 };
+
+    private readonly Option<bool> _ideal = new("--ideal") { Description = "Keep weight levels and DAC codes; noiseless cells, exact conversions" };
+
+    private readonly Option<string> _engine = new Option<string>("--engine") { Description = "fast, or the stepwise definition; both give the same bits", DefaultValueFactory = _ => "fast" }
+        .AcceptOnlyFromAmong("fast", "stepwise");
+
+    private readonly Option<int> _threads = new("--threads") { Description = "Threads; results do not depend on it", DefaultValueFactory = _ => Environment.ProcessorCount };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { _seed, _ideal, _engine, _threads })
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    public SimulationOptions Of(ParseResult parsed) => new()
+    {
+        Seed = parsed.GetValue(_seed),
+        Ideal = parsed.GetValue(_ideal),
+        Engine = parsed.GetValue(_engine) == "stepwise" ? EngineKind.Stepwise : EngineKind.Fast,
+        Threads = parsed.GetValue(_threads) is >= 1 and <= 1024 and var threads
+            ? threads
+            : throw new DiagnosticException(Descriptors.InvalidOption, "--threads", $"is {parsed.GetValue(_threads)}; 1 to 1024 are possible"),
+    };
+}

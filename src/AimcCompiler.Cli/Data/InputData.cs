@@ -1,0 +1,249 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Cli;
+
+/// <summary>One input's samples: how the stored array is cut, turned, scaled and cast to what the model takes.</summary>
+internal sealed class InputData : IDisposable
+{
+    private readonly ArraySource _source;
+    private readonly DataInput _input;
+    private readonly ImmutableArray<long> _sample;
+    private readonly bool _isOneSample;
+    private readonly (int Pixels, int Channels)? _transpose;
+    private readonly float[]? _factor;
+    private readonly float[]? _offset;
+    private readonly int _inner;
+
+    private InputData(ArraySource source, DataInput input, Preprocess preprocess, in Match match)
+    {
+        _source = source;
+        _input = input;
+        _sample = match.Sample;
+        _isOneSample = match.IsOneSample;
+        _transpose = match.Transpose;
+        if (preprocess.ChangesValues && Tensor.IsFloating(input.Type))
+        {
+            (_factor, _offset, _inner) = Affine(preprocess);
+        }
+    }
+
+    public string Where => _source.Where;
+
+    public long Count => _isOneSample ? 1 : _source.Slices;
+
+    /// <summary>There are as many samples as the model's first dimension says.</summary>
+    public bool FillsFirstDimension => _input.Shape is [var first, ..] && first == Count;
+
+    /// <summary>Channels to decode images of a size to.</summary>
+    public static int ChannelsOf(DataInput input, DataLayout? layout, int height, int width)
+    {
+        ImmutableArray<long> sample = input.Shape.IsEmpty ? [] : input.Shape.RemoveAt(0);
+        if (sample.Length == 3)
+        {
+            bool isFirst = layout != DataLayout.Nhwc && sample[0] is 1 or 3 or 4 && Is(sample[1], height) && Is(sample[2], width);
+            long wanted = isFirst ? sample[0] : sample[2];
+            return wanted is 1 or 3 or 4 ? (int)wanted : 3;
+        }
+
+        return !sample.Contains(-1) && Tensor.CountOf(sample) == (long)height * width ? 1 : 3;
+
+        static bool Is(long dimension, int length) => dimension < 0 || dimension == length;
+    }
+
+    /// <summary>Finds how an array holds samples of an input: along its first axis, or as a single sample.</summary>
+    /// <exception cref="DiagnosticException">Neither fits.</exception>
+    public static InputData Fit(ArraySource source, DataInput input, Preprocess preprocess, int inputs)
+    {
+        try
+        {
+            ImmutableArray<long> model = input.Shape.IsEmpty ? [] : input.Shape.RemoveAt(0);
+            bool[] turns = preprocess.Layout switch
+            {
+                // A model may have inputs beside the image.
+                DataLayout.NhwcToNchw when inputs > 1 && model.Length != 3 => [false],
+                DataLayout.NhwcToNchw => [true],
+                DataLayout.Nchw when source is ImageFolder => [true],
+                null when source is ImageFolder => [true, false],
+                _ => [false],
+            };
+            foreach (bool reshapes in new[] { false, true })
+            {
+                foreach (bool transposes in turns)
+                {
+                    if (!source.Shape.IsEmpty && TryMatch(source.Shape.RemoveAt(0), model, transposes, reshapes, out var along))
+                    {
+                        return new InputData(source, input, preprocess, along);
+                    }
+
+                    if (source is not ImageFolder && TryMatch(source.Shape, model, transposes, reshapes, out var whole))
+                    {
+                        return new InputData(source, input, preprocess, whole with { IsOneSample = true });
+                    }
+                }
+            }
+
+            throw new DiagnosticException(
+                Descriptors.WrongShape,
+                source.Where,
+                $"the data have shape {Tensor.Format(source.Shape)}, the input '{input.Name}' takes {Tensor.Format(input.Shape)}",
+                source is ImageFolder ? "bring the images to the model's height and width" : "bring the data to the input's shape",
+                "for channels-last data set the layout nhwc->nchw");
+        }
+        catch
+        {
+            source.Dispose();
+            throw;
+        }
+    }
+
+    public Tensor Batch(long first, int count)
+    {
+        var data = _isOneSample ? _source.Read(0, _source.Slices) : _source.Read(first, count);
+        if (_transpose is { } turn)
+        {
+            data = Transpose(data, _source.Type, count, turn.Pixels, turn.Channels);
+        }
+
+        var type = _source.Type;
+        if (_factor is not null)
+        {
+            float[] values = (float[])ElementCast.Cast(Where, type, data, TensorType.Float);
+            for (int i = 0; i < values.Length; i++)
+            {
+                int channel = i / _inner % _factor.Length;
+                values[i] = (values[i] * _factor[channel]) - _offset![channel];
+            }
+
+            data = values;
+            type = TensorType.Float;
+        }
+
+        ImmutableArray<long> shape = _input.Shape.IsEmpty ? [] : _sample.Insert(0, count);
+        return new Tensor(_input.Type, shape, ElementCast.Cast(Where, type, data, _input.Type));
+    }
+
+    public void Dispose() => _source.Dispose();
+
+    private static bool TryMatch(ImmutableArray<long> stored, ImmutableArray<long> model, bool transposes, bool reshapes, out Match match)
+    {
+        match = default;
+        (int Pixels, int Channels)? turn = null;
+        if (transposes)
+        {
+            bool isKnown = model.Length == 3 && !model.Contains(-1);
+            stored = stored.Length switch
+            {
+                1 when isKnown && stored[0] == Tensor.CountOf(model) => [model[1], model[2], model[0]],
+                2 => stored.Add(1),
+                _ => stored,
+            };
+            if (stored.Length != 3 || stored[2] > int.MaxValue || stored[0] * stored[1] > int.MaxValue)
+            {
+                return false;
+            }
+
+            turn = stored[2] == 1 || stored[0] * stored[1] == 1 ? null : ((int)(stored[0] * stored[1]), (int)stored[2]);
+            stored = [stored[2], stored[0], stored[1]];
+        }
+
+        if (stored.Length == model.Length && stored.Zip(model).All(d => d.Second < 0 || d.First == d.Second))
+        {
+            match = new Match(stored, turn, false);
+            return true;
+        }
+
+        // As many axes but other lengths: the order of the axes is wrong (32x32x3 for 3x32x32), which a reshape would hide.
+        var storedAxes = stored.Where(d => d != 1).ToList();
+        var modelAxes = model.Where(d => d != 1).ToList();
+        if (storedAxes.Count == modelAxes.Count && !storedAxes.SequenceEqual(modelAxes) && !modelAxes.Contains(-1))
+        {
+            return false;
+        }
+
+        long count = Tensor.CountOf(stored);
+        long known = Tensor.CountOf([.. model.Where(d => d >= 0)]);
+        int open = model.Count(d => d < 0);
+        if (!reshapes || (open == 0 ? count != known : open > 1 || known == 0 || count % known != 0 || count == 0))
+        {
+            return false;
+        }
+
+        match = new Match([.. model.Select(d => d < 0 ? count / known : d)], turn, false);
+        return true;
+    }
+
+    /// <summary>(v * scale - mean) / std as v * factor - offset, and the elements between two channels.</summary>
+    private (float[] Factor, float[] Offset, int Inner) Affine(Preprocess preprocess)
+    {
+        double[] mean = preprocess.Mean is { } m ? [.. m] : [0];
+        double[] std = preprocess.Std is { } s ? [.. s] : [1];
+        int channels = Math.Max(mean.Length, std.Length);
+        int axis = preprocess.Layout == DataLayout.Nhwc ? _sample.Length - 1 : 0;
+        bool fits = (mean.Length == 1 || mean.Length == channels) && (std.Length == 1 || std.Length == channels);
+        if (!fits || (channels > 1 && (_sample.IsEmpty || _sample[axis] != channels)))
+        {
+            throw new DiagnosticException(
+                Descriptors.WrongShape,
+                Where,
+                $"preprocessing has {mean.Length} means and {std.Length} standard deviations, a sample of '{_input.Name}' is {Tensor.Format(_sample)}",
+                "give one number, or one for each channel",
+                "check the layout");
+        }
+
+        float[] factor = new float[channels];
+        float[] offset = new float[channels];
+        for (int c = 0; c < channels; c++)
+        {
+            double deviation = std[std.Length == 1 ? 0 : c];
+            factor[c] = (float)((preprocess.Scale ?? 1) / deviation);
+            offset[c] = (float)(mean[mean.Length == 1 ? 0 : c] / deviation);
+        }
+
+        return (factor, offset, channels == 1 ? 1 : (int)Math.Max(1, Tensor.CountOf(_sample.RemoveRange(0, axis + 1))));
+    }
+
+    private static Array Transpose(Array data, TensorType type, int samples, int pixels, int channels)
+    {
+        var result = Array.CreateInstance(Tensor.ElementType(type), data.Length);
+        int size = Tensor.SizeOf(type);
+        var from = MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(data), data.Length * size);
+        var to = MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(result), data.Length * size);
+        switch (size)
+        {
+            case 1:
+                Transpose<byte>(from, to, samples, pixels, channels);
+                break;
+            case 2:
+                Transpose(MemoryMarshal.Cast<byte, ushort>(from), MemoryMarshal.Cast<byte, ushort>(to), samples, pixels, channels);
+                break;
+            case 4:
+                Transpose(MemoryMarshal.Cast<byte, uint>(from), MemoryMarshal.Cast<byte, uint>(to), samples, pixels, channels);
+                break;
+            default:
+                Transpose(MemoryMarshal.Cast<byte, ulong>(from), MemoryMarshal.Cast<byte, ulong>(to), samples, pixels, channels);
+                break;
+        }
+
+        return result;
+    }
+
+    private static void Transpose<T>(ReadOnlySpan<T> from, Span<T> to, int samples, int pixels, int channels)
+    {
+        for (int sample = 0; sample < samples; sample++)
+        {
+            var source = from.Slice(sample * pixels * channels, pixels * channels);
+            var target = to.Slice(sample * pixels * channels, pixels * channels);
+            for (int channel = 0; channel < channels; channel++)
+            {
+                for (int pixel = 0; pixel < pixels; pixel++)
+                {
+                    target[(channel * pixels) + pixel] = source[(pixel * channels) + channel];
+                }
+            }
+        }
+    }
+
+    private readonly record struct Match(ImmutableArray<long> Sample, (int Pixels, int Channels)? Transpose, bool IsOneSample);
+}

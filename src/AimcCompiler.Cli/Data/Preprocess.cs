@@ -1,0 +1,101 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Cli;
+
+/// <summary>Where the channels of image data stand.</summary>
+internal enum DataLayout
+{
+    /// <summary>Channels first, in the data and the model.</summary>
+    Nchw,
+
+    /// <summary>Channels last, in the data and the model.</summary>
+    Nhwc,
+
+    /// <summary>Channels last in the data, first in the model.</summary>
+    NhwcToNchw,
+}
+
+/// <summary>What turns stored values into the model's: (value * scale - mean) / std per channel, after the change of layout.</summary>
+/// <remarks>Applies to floating-point inputs; the layout to every input. A field that is null changes nothing.</remarks>
+internal sealed record Preprocess(double? Scale = null, ImmutableArray<double>? Mean = null, ImmutableArray<double>? Std = null, DataLayout? Layout = null)
+{
+    private const int MaxBytes = 1 << 20;
+
+    /// <summary>True when values change, not only their places.</summary>
+    public bool ChangesValues => Scale is not null || Mean is not null || Std is not null;
+
+    /// <summary><c>dir/net.preprocess.json</c> for <c>dir/net.onnx</c>.</summary>
+    public static string PathFor(string model) => Path.ChangeExtension(model, ".preprocess.json");
+
+    /// <summary>These fields, and where they are null those of <paramref name="other"/>.</summary>
+    public Preprocess Over(Preprocess other) => new(Scale ?? other.Scale, Mean ?? other.Mean, Std ?? other.Std, Layout ?? other.Layout);
+
+    /// <exception cref="DiagnosticException">The layout has another name.</exception>
+    public static DataLayout ParseLayout(string text, string where) => text switch
+    {
+        "nchw" => DataLayout.Nchw,
+        "nhwc" => DataLayout.Nhwc,
+        "nhwc->nchw" => DataLayout.NhwcToNchw,
+        _ => throw DataLimits.Invalid(where, $"layout '{text}', allowed are nchw, nhwc and nhwc->nchw"),
+    };
+
+    /// <summary>Reads a preprocessing file.</summary>
+    /// <exception cref="DiagnosticException">The file is not JSON, or a field is unknown, stands twice or has an impossible value.</exception>
+    public static Preprocess Read(string path)
+    {
+        byte[] content = InputFile.ReadAllBytes(path, MaxBytes, Descriptors.InvalidData);
+        var json = content.AsMemory(content.AsSpan().StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]) ? 3 : 0);
+        return DataLimits.Guarded(path, () => Parse(path, json));
+    }
+
+    private static Preprocess Parse(string path, ReadOnlyMemory<byte> json)
+    {
+        using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+        {
+            throw DataLimits.Invalid(path, "$: not an object", """write {"scale": 0.0039, "layout": "nhwc->nchw"}""");
+        }
+
+        var result = new Preprocess();
+        foreach (var field in document.RootElement.EnumerateObject())
+        {
+            string at = $"$.{field.Name}";
+            result = field.Name switch
+            {
+                "scale" => result with { Scale = Number(path, at, field.Value) },
+                "mean" => result with { Mean = Numbers(path, at, field.Value) },
+                "std" => result with { Std = Numbers(path, at, field.Value) },
+                "layout" when field.Value.ValueKind == JsonValueKind.String =>
+                    result with { Layout = ParseLayout(field.Value.GetString()!, $"{path}: {at}") },
+                "layout" => throw DataLimits.Invalid(path, $"{at}: not a text, allowed are nchw, nhwc and nhwc->nchw"),
+                _ => throw DataLimits.Invalid(path, $"{at}: unknown field, known are scale, mean, std and layout"),
+            };
+        }
+
+        if (result.Std is { } std && std.Any(s => s <= 0))
+        {
+            throw DataLimits.Invalid(path, "$.std: a standard deviation is not greater than 0");
+        }
+
+        return result;
+    }
+
+    private static ImmutableArray<double> Numbers(string path, string at, JsonElement value)
+    {
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            return [Number(path, at, value)];
+        }
+
+        return value.GetArrayLength() > 0
+            ? [.. value.EnumerateArray().Select((element, i) => Number(path, $"{at}[{i}]", element))]
+            : throw DataLimits.Invalid(path, $"{at}: no numbers");
+    }
+
+    private static double Number(string path, string at, JsonElement value) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && double.IsFinite(number)
+            ? number
+            : throw DataLimits.Invalid(path, $"{at}: not a finite number");
+}

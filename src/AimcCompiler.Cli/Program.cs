@@ -1,0 +1,1 @@
+return await AimcCompiler.Cli.AimcRoot.InvokeAsync(args).ConfigureAwait(false);

@@ -1,0 +1,117 @@
+using System.Collections.Immutable;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+using AimcCompiler.Ir;
+using AimcCompiler.Onnx;
+using AimcCompiler.Passes;
+using AimcCompiler.Runtime;
+
+namespace AimcCompiler.Cli;
+
+/// <summary>Where samples are and how they become inputs; the options that compile, run and evaluate share.</summary>
+internal sealed record DataOptions
+{
+    public ImmutableArray<string> Paths { get; init; } = [];
+
+    public string? Labels { get; init; }
+
+    public string? Shape { get; init; }
+
+    public string? Type { get; init; }
+
+    public string? PreprocessFile { get; init; }
+
+    public Preprocess Preprocess { get; init; } = new();
+
+    /// <param name="model">The model or program file: its preprocessing file stands beside it.</param>
+    /// <param name="inputs">The model's inputs.</param>
+    /// <param name="classes">Labels must be below it; null = any.</param>
+    /// <param name="isOneBatch">All of the data are one batch of the model.</param>
+    public DataSet Open(string model, IEnumerable<DataInput> inputs, int? classes = null, bool isOneBatch = false) => DataSet.Open(new DataRequest
+    {
+        IsOneBatch = isOneBatch,
+        Paths = Paths,
+        Inputs = [.. inputs],
+        Labels = Labels,
+        Classes = classes,
+        Shape = Shape,
+        Type = Type,
+        Model = model,
+        PreprocessFile = PreprocessFile,
+        Preprocess = Preprocess,
+        TensorDecoder = TensorFile.Parse,
+    });
+}
+
+/// <summary>What <c>compile</c> was asked for.</summary>
+internal sealed record CompileRequest
+{
+    public required string Model { get; init; }
+
+    public required string Chip { get; init; }
+
+    public ImmutableArray<string> Overrides { get; init; } = [];
+
+    public CompileOptions Options { get; init; } = new();
+
+    /// <summary>Samples that ranges are taken from; null = none.</summary>
+    public DataOptions? Calibration { get; init; }
+
+    /// <summary>The first so many samples of the calibration data are used.</summary>
+    public int CalibrationSamples { get; init; } = CompileWork.DefaultCalibrationSamples;
+}
+
+internal static class CompileWork
+{
+    public const int DefaultCalibrationSamples = 512;
+
+    /// <summary>From a model file to a program with all the ranges that the calibration data give.</summary>
+    public static CompilationResult Run(CompileRequest request, CancellationToken cancellation)
+    {
+        var chip = ChipReader.Read(request.Chip, request.Overrides);
+        var graph = OnnxImporter.Import(request.Model);
+        var inputs = Inputs(graph, request.Options.Dimensions);
+        using DataSet? data = request.Calibration?.Open(request.Model, inputs);
+        int batch = ProgramInputs.FixedBatch(inputs) ?? 1;
+        int batches = data is null ? 0 : (int)Math.Min(data.Count, request.CalibrationSamples) / batch;
+        if (data is not null && batches == 0)
+        {
+            throw new DiagnosticException(
+                Descriptors.WrongShape, request.Calibration!.Paths[0], $"has {data.Count} samples to calibrate on; the model runs {batch} at a time", "more samples");
+        }
+
+        Func<int, IReadOnlyDictionary<string, Tensor>> sample = i => inputs.ToDictionary(p => p.Name, p => data!.Batch(p.Name, i * batch, batch), StringComparer.Ordinal);
+        var options = request.Options with { Calibration = data is null ? null : new Samples(batches, sample) };
+        var result = AimcCompilation.Compile(graph, chip, options);
+        var program = result.Program;
+        if (data is not null && !ProgramRanges.IsComplete(program))
+        {
+            // The program is programmed into cells now; what compiling left behind would come on top of it.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            program = RangeCalibrator.Complete(
+                program,
+                [.. Enumerable.Range(0, batches).Select<int, Func<IReadOnlyDictionary<string, Tensor>>>(i => () => sample(i))],
+                request.Options.CalibrationQuantile,
+                request.Options.Progress,
+                cancellation);
+        }
+
+        return new CompilationResult(program, [.. ChipReader.Warnings(chip), .. result.Warnings]);
+    }
+
+    /// <summary>The model's inputs with dimensions that the user gave; the first dimension counts samples.</summary>
+    private static ImmutableArray<DataInput> Inputs(Graph graph, ImmutableDictionary<string, long> dimensions) =>
+    [
+        .. graph.Header.Inputs.Select(p => new DataInput(
+            p.Name,
+            p.Type,
+            p.Shape.IsDefault ? [] : [.. p.Shape.Select((d, i) => d < 0 && i < p.Symbols.Length && dimensions.TryGetValue(p.Symbols[i], out long given) ? given : d)])),
+    ];
+
+    private sealed class Samples(int count, Func<int, IReadOnlyDictionary<string, Tensor>> sample) : ICalibrationData
+    {
+        public int Count => count;
+
+        public IReadOnlyDictionary<string, Tensor> Sample(int index) => sample(index);
+    }
+}

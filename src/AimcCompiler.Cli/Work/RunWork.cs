@@ -1,0 +1,195 @@
+using System.Collections.Immutable;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+using AimcCompiler.Kernels;
+using AimcCompiler.Runtime;
+
+namespace AimcCompiler.Cli;
+
+/// <summary>What <c>run</c> was asked for.</summary>
+internal sealed record RunRequest
+{
+    public required string Program { get; init; }
+
+    public DataOptions Data { get; init; } = new();
+
+    /// <summary>Where outputs go as NAME.npy; null = nowhere.</summary>
+    public string? Output { get; init; }
+
+    /// <summary>The model to compare with; null = no comparison.</summary>
+    public string? Compare { get; init; }
+
+    public bool PerLayer { get; init; }
+
+    public long FirstSample { get; init; }
+
+    public SimulationOptions Simulation { get; init; } = new();
+
+}
+
+/// <param name="Outputs">Every output.</param>
+/// <param name="Layers">Every layer, with <c>--per-layer</c>.</param>
+/// <param name="Files">Files written.</param>
+/// <param name="DrewInputs">Inputs were drawn, not given.</param>
+/// <param name="Clipped">Conversions that clipped.</param>
+/// <param name="Warnings">Findings that did not stop it.</param>
+internal sealed record RunOutcome(
+    ImmutableArray<(string Name, Tensor Value, ComparedValue? Compared)> Outputs, ImmutableArray<ComparedValue> Layers, ImmutableArray<string> Files, bool DrewInputs, long Clipped, ImmutableArray<Diagnostic> Warnings);
+
+internal static class RunWork
+{
+    public static RunOutcome Run(RunRequest request, CancellationToken cancellation)
+    {
+        using var file = AimcReader.Open(request.Program);
+        var program = file.Program;
+        bool draws = request.Data.Paths.IsEmpty;
+        var inputs = draws ? Draw(program, request.Simulation.Seed) : Read(program, request);
+        if (request.Output is not { } folder || Directory.Exists(folder))
+        {
+            return Run(request, program, inputs, draws, cancellation);
+        }
+
+        PrepareFolder(folder);
+        try
+        {
+            return Run(request, program, inputs, draws, cancellation);
+        }
+        catch
+        {
+            RemoveIfEmpty(folder);
+            throw;
+        }
+    }
+
+    private static RunOutcome Run(RunRequest request, MappedProgram program, Dictionary<string, Tensor> inputs, bool draws, CancellationToken cancellation)
+    {
+        using Session session = new(program, request.Simulation);
+        Dictionary<int, Tensor> layers = [];
+        var outputs = session.Run(inputs, request.FirstSample, request.PerLayer ? (layer, _, output) => layers[layer] = output : null, cancellation);
+        int samples = inputs.Count > 0 && inputs.Values.First().Shape is [var first, ..] ? (int)first : 1;
+        var names = program.Outputs.Select(o => program.Values[o].Name).ToImmutableArray();
+        ImmutableArray<Diagnostic> warnings = [];
+        ComparedValue?[] compared = new ComparedValue?[outputs.Length];
+        ImmutableArray<ComparedValue> comparedLayers = [];
+        if (request.Compare is { } model)
+        {
+            warnings = [.. Comparison.WarnOfOther(program, model)];
+            string[] layerValues = [.. program.Layers.Select(l => program.Values[l.Output].Name)];
+            string[] values = request.PerLayer ? [.. names, .. layerValues.Except(names)] : [.. names];
+            var (plain, optimized) = Comparison.Reference(model, values, inputs);
+            var byName = values.Select((v, i) => (v, i)).ToDictionary(p => p.v, p => p.i, StringComparer.Ordinal);
+            for (int i = 0; i < outputs.Length; i++)
+            {
+                compared[i] = Comparison.Compare(names[i], outputs[i], plain[i], optimized[i], samples);
+            }
+
+            if (request.PerLayer)
+            {
+                comparedLayers =
+                [
+                    .. program.Layers.Select((l, i) =>
+                        Comparison.Compare(l.Name, layers[i], plain[byName[layerValues[i]]], optimized[byName[layerValues[i]]], samples)),
+                ];
+            }
+        }
+
+        List<string> files = [];
+        for (int i = 0; i < outputs.Length && request.Output is not null; i++)
+        {
+            string name = FileName(names[i], i);
+            bool isTaken = names.Take(i).Select(FileName).Contains(name, StringComparer.OrdinalIgnoreCase);
+            string path = Path.Combine(request.Output, isTaken ? FormattableString.Invariant($"output{i}.npy") : name);
+            NpyWriter.Write(path, outputs[i]);
+            files.Add(path);
+        }
+
+        return new RunOutcome([.. names.Select((n, i) => (n, outputs[i], compared[i]))], comparedLayers, [.. files], draws, session.ClippedConversions.Sum(), warnings);
+    }
+
+    private static Dictionary<string, Tensor> Read(MappedProgram program, RunRequest request)
+    {
+        using var data = request.Data.Open(request.Compare ?? request.Program, ProgramInputs.Of(program), isOneBatch: true);
+        return program.Inputs.Select(i => program.Values[i].Name).ToDictionary(n => n, n => data.Batch(n, 0, checked((int)data.CountOf(n))), StringComparer.Ordinal);
+    }
+
+    /// <summary>Seeded inputs of the declared shapes: standard normals, spread bytes, and zeros for wider integers, which may be indices. They serve
+    /// comparison, not accuracy.</summary>
+    private static Dictionary<string, Tensor> Draw(MappedProgram program, ulong seed)
+    {
+        Dictionary<string, Tensor> inputs = new(StringComparer.Ordinal);
+        foreach (var (value, number) in program.Inputs.Select((i, n) => (program.Values[i], n)))
+        {
+            var tensor = Tensor.Zeros(value.Type, [.. value.Shape.Select(d => d < 0 ? 1 : d)]);
+            float[] normals = new float[tensor.Count];
+            Draws.Normals(new CellStream(seed, 0, number, 0, 0, 0, 0), DrawPurpose.Input, 0, 0, 0, normals);
+            for (int i = 0; i < normals.Length; i++)
+            {
+                switch (tensor.Data)
+                {
+                    case float[] a:
+                        a[i] = normals[i];
+                        break;
+                    case double[] a:
+                        a[i] = normals[i];
+                        break;
+                    case Half[] a:
+                        a[i] = (Half)normals[i];
+                        break;
+                    case byte[] a:
+                        a[i] = (byte)Math.Clamp(128 + (32 * normals[i]), 0, 255);
+                        break;
+                    case sbyte[] a:
+                        a[i] = (sbyte)Math.Clamp(32 * normals[i], -127, 127);
+                        break;
+                    default:
+                        break;
+                }
+            }
+
+            inputs.Add(value.Name, tensor);
+        }
+
+        return inputs;
+    }
+
+    private static void PrepareFolder(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new DiagnosticException(Descriptors.CannotWrite, folder, $"cannot be made a folder ({e.Message})", "--output another folder");
+        }
+    }
+
+    /// <summary>A run that failed leaves no folder behind that it made.</summary>
+    private static void RemoveIfEmpty(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What failed before says more.
+        }
+    }
+
+    /// <summary>Names come from the model: only letters, digits and a few marks go into a file name.</summary>
+    private static string FileName(string name, int index)
+    {
+        string safe = new([.. name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' ? c : '_')]);
+        return safe.Trim('.', '_').Length == 0 ? FormattableString.Invariant($"output{index}.npy") : $"{safe.TrimStart('.')}.npy";
+    }
+}
+
+internal static class ProgramInputs
+{
+    /// <summary>The batch that the inputs are fixed to; null = open.</summary>
+    public static int? FixedBatch(IEnumerable<DataInput> inputs) => inputs.Select(i => i.Shape is [var batch, ..] ? batch : 1).Distinct().ToArray() is [> 0 and var only] ? (int)only : null;
+
+    public static ImmutableArray<DataInput> Of(MappedProgram program) =>
+        [.. program.Inputs.Select(i => program.Values[i]).Select(v => new DataInput(v.Name, v.Type, v.Shape))];
+}
