@@ -1,0 +1,155 @@
+using System.Text.Json;
+
+namespace AimcCompiler.EndToEndTests;
+
+/// <summary><c>aimc compile</c> and what its options change.</summary>
+public sealed class CompileTests : IDisposable
+{
+    private static readonly string Lenet = Places.Own("lenet5.onnx");
+    private static readonly string[] Calibrate = ["--calibrate", Places.Own("fashion-mnist-calibration512-images.idx3-ubyte.gz")];
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("float")]
+    [InlineData("hermes")]
+    [InlineData("isaac")]
+    public void The_same_request_gives_the_same_bytes(string chip)
+    {
+        byte[][] programs =
+        [
+            .. new[] { "first", "second" }.Select(name =>
+            {
+                string file = _folder.File($"{name}.aimc");
+                AimcTool.Succeed(["compile", Lenet, "--chip", chip, "-o", file, .. Calibrate]);
+                return File.ReadAllBytes(file);
+            }),
+        ];
+        Assert.Equal(programs[0], programs[1]);
+        Assert.Equal(["first.aimc", "second.aimc"], _folder.Names);
+    }
+
+    [Fact]
+    public void A_program_takes_the_place_of_an_older_one()
+    {
+        string file = _folder.File("out.aimc");
+        AimcTool.Succeed("compile", Lenet, "--chip", "float", "-o", file);
+        AimcTool.Succeed("compile", Lenet, "--chip", "isaac", "-o", file);
+        Assert.Equal("isaac", AimcTool.Json("inspect", file).GetProperty("chip").GetString());
+        Assert.Equal(["out.aimc"], _folder.Names);
+    }
+
+    [Fact]
+    public void Every_pass_leaves_its_form_in_the_dump()
+    {
+        string folder = _folder.File("ir");
+        AimcTool.Succeed("compile", Lenet, "--chip", "isaac", "-o", _folder.File("out.aimc"), "--dump-ir", folder);
+        string passes = AimcTool.Succeed("passes");
+        string[] files = [.. Directory.GetFiles(folder).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+        Assert.All(files, f => Assert.EndsWith(".txt", f, StringComparison.Ordinal));
+        Assert.All(files, f => Assert.True(new FileInfo(Path.Combine(folder, f)).Length > 0, f));
+        string[] names = ["fold-constants", "fold-batch-norm", "partition-graph", "lower-to-mvm", "quantize-weights", "encode", "slice-bits", "split-weights", "place-tiles"];
+        Assert.All(names, n => Assert.Single(files, f => f.Contains(n, StringComparison.Ordinal)));
+        Assert.All(names, n => Assert.Contains(n, passes, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Settings_vary_the_chip()
+    {
+        JsonElement wide = Compile(Lenet, "isaac");
+        JsonElement narrow = Compile(Lenet, "isaac", "--set", "tile.rows=64");
+        Assert.True(narrow.GetProperty("tiles_used").GetInt64() > wide.GetProperty("tiles_used").GetInt64());
+        JsonElement both = Compile(Lenet, "float", "--set", "tile.rows=64", "--set", "tile.columns=64");
+        Assert.All(both.GetProperty("layers").EnumerateArray(), l => Assert.Equal((l.GetProperty("rows").GetInt32() + 63) / 64, l.GetProperty("row_blocks").GetInt32()));
+        Assert.True(IsEqual(Lenet));
+    }
+
+    [Fact]
+    public void As_many_chips_are_taken_as_are_needed()
+    {
+        JsonElement tiny = Compile(Lenet, "tiny", "--chips", "auto");
+        long tiles = tiny.GetProperty("tiles_used").GetInt64();
+        int chips = tiny.GetProperty("chips").GetInt32();
+        Assert.Equal(16 * chips, tiny.GetProperty("tiles_total").GetInt64());
+        Assert.InRange(tiles, (16 * (chips - 1)) + 1, 16 * chips);
+        Assert.Equal(chips, Compile(Lenet, "tiny", "--chips", chips.ToString(System.Globalization.CultureInfo.InvariantCulture)).GetProperty("chips").GetInt32());
+        Assert.Equal(1, AimcTool.Run("compile", Lenet, "--chip", "tiny", "--chips", "2", "-o", _folder.File("no.aimc")).ExitCode);
+    }
+
+    [Fact]
+    public void What_does_not_fit_runs_digitally_when_asked()
+    {
+        // Two tiles of 256 x 256: some layers fit and some do not.
+        string[] small = ["--set", "mesh.rows=1", "--set", "mesh.columns=1", "--set", "core.tiles=2"];
+        string program = _folder.File("program.aimc");
+        var refused = AimcTool.Run(["compile", Lenet, "--chip", "float", "-o", program, .. small]);
+        Assert.True(refused.ExitCode == 1, refused.Error);
+        Assert.Contains("--fallback digital", refused.Error, StringComparison.Ordinal);
+        var taken = AimcTool.Run(["compile", Lenet, "--chip", "float", "-o", program, "--fallback", "digital", .. small]);
+        Assert.True(taken.ExitCode == 0, taken.Error);
+        Assert.Contains("AIMC3004", taken.Error, StringComparison.Ordinal);
+        JsonElement report = AimcTool.Json("inspect", program);
+        Assert.InRange(report.GetProperty("layers").GetArrayLength(), 1, 4);
+        Assert.InRange(report.GetProperty("tiles_used").GetInt64(), 1, 2);
+        Assert.True(IsEqual(Lenet));
+    }
+
+    [Theory]
+    [InlineData("digital", 0)]
+    [InlineData("packed", 2)]
+    [InlineData("dense", 2)]
+    public void Depthwise_convolutions_stand_where_they_are_told(string policy, int expected)
+    {
+        string model = Places.Own("resnet.onnx");
+        JsonElement report = Compile(model, "float", "--depthwise", policy);
+        Assert.Equal(expected, report.GetProperty("layers").EnumerateArray().Count(l => l.GetProperty("groups").GetInt32() > 1 || l.GetProperty("packing").GetString() == policy && policy == "dense"));
+        Assert.True(IsEqual(model));
+    }
+
+    [Fact]
+    public void Single_nodes_are_moved_off_the_tiles()
+    {
+        JsonElement all = Compile(Lenet, "float");
+        string node = all.GetProperty("layers")[1].GetProperty("name").GetString()!;
+        JsonElement fewer = Compile(Lenet, "float", "--digital", node);
+        Assert.Equal(all.GetProperty("layers").GetArrayLength() - 1, fewer.GetProperty("layers").GetArrayLength());
+        Assert.Equal("digital", fewer.GetProperty("nodes").EnumerateArray().Single(n => n.GetProperty("name").GetString() == node).GetProperty("home").GetString());
+        Assert.True(IsEqual(Lenet));
+    }
+
+    [Fact]
+    public void The_report_has_the_fields_that_scripts_rely_on()
+    {
+        JsonElement report = Compile(Lenet, "hermes");
+        Assert.All(
+            ["model", "chip", "nodes", "layers", "tiles_used", "tiles_total", "cells_used", "utilisation", "analog_mac_share", "analog_parameter_share", "bounds"],
+            f => Assert.True(report.TryGetProperty(f, out _), f));
+        Assert.All(report.GetProperty("nodes").EnumerateArray(), n => Assert.All(["name", "op", "home", "reason", "parameters"], f => Assert.True(n.TryGetProperty(f, out _), f)));
+        Assert.All(
+            report.GetProperty("layers").EnumerateArray(),
+            l => Assert.All(["name", "rows", "columns", "mvm_per_inference", "tiles", "copies", "slices", "cells_used", "utilisation"], f => Assert.True(l.TryGetProperty(f, out _), f)));
+        Assert.All(report.GetProperty("bounds").EnumerateArray(), b => Assert.All(["name", "value", "achieved", "gap", "binding", "unit"], f => Assert.True(b.TryGetProperty(f, out _), f)));
+        string file = _folder.File("report.json");
+        Assert.Equal("", AimcTool.Succeed("inspect", _folder.File("program.aimc"), "--format", "json", "-o", file));
+        using var written = JsonDocument.Parse(File.ReadAllBytes(file));
+        Assert.Equal(report.GetRawText(), written.RootElement.GetRawText());
+        Assert.StartsWith("digraph", AimcTool.Succeed("inspect", _folder.File("program.aimc"), "--format", "dot"), StringComparison.Ordinal);
+    }
+
+    /// <summary>The report of the compile, which is that of <c>inspect</c>.</summary>
+    private JsonElement Compile(string model, string chip, params string[] options)
+    {
+        string program = _folder.File("program.aimc");
+        JsonElement report = AimcTool.Json(["compile", model, "--chip", chip, "-o", program, .. options]);
+        Assert.Equal(report.GetRawText(), AimcTool.Json("inspect", program).GetRawText());
+        return report;
+    }
+
+    private bool IsEqual(string model)
+    {
+        JsonElement run = AimcTool.Json("run", _folder.File("program.aimc"), "--compare", model, "--per-layer");
+        return run.GetProperty("outputs").EnumerateArray().Concat(run.GetProperty("layers").EnumerateArray()).All(v => v.GetProperty("equal").GetBoolean());
+    }
+}
