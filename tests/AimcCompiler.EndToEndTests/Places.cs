@@ -3,11 +3,9 @@ namespace AimcCompiler.EndToEndTests;
 /// <summary>Where things stand: the repository, and the folder of models and data that may stand beside it.</summary>
 internal static class Places
 {
-    public static string Repository { get; } = FindRepository();
+    public static string Repository => SharedFolder.Repository;
 
-    public static string Shared { get; } = Path.GetFullPath(Path.Combine(Repository, "..", "shared"));
-
-    public static bool HasShared => File.Exists(Path.Combine(Shared, "models", "INVENTORY.json"));
+    public static string Shared => SharedFolder.Folder;
 
     /// <summary>The tool as users start it, copied next to the tests.</summary>
     public static string AppHost { get; } = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "aimc.exe" : "aimc");
@@ -22,17 +20,4 @@ internal static class Places
     public static string Data(string name) => Path.Combine(Shared, "models", "data", name);
 
     public static string Golden(string name) => Path.Combine(Shared, "models", "golden", name);
-
-    private static string FindRepository()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "AimcCompiler.sln")))
-            {
-                return folder.FullName;
-            }
-        }
-
-        throw new InvalidOperationException($"There is no AimcCompiler.sln above {AppContext.BaseDirectory}.");
-    }
 }

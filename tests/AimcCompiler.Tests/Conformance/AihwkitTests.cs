@@ -2,28 +2,22 @@ using System.Text.Json;
 using AimcCompiler.Core;
 using AimcCompiler.Runtime;
 using AimcCompiler.Tests.Runtime;
-using Xunit.Abstractions;
 
 namespace AimcCompiler.Tests.Conformance;
 
 /// <summary>aihwkit's converters and its MVM with input and output management (../shared/conformance/aihwkit.json). Its tiles hold W itself: scale 1.</summary>
-public sealed class AihwkitTests(ITestOutputHelper output)
+public sealed class AihwkitTests
 {
     private const int Inputs = 8;
     private const int Outputs = 6;
     private const double Tolerance = 1e-6;
 
-    [Theory]
+    [SharedTheory]
     [InlineData("single", 0, 25)]
     [InlineData("single_gmin", 0.1, 25)]
     public void APairHoldsWhatSinglePairConverterSays(string name, double gMin, double gMax)
     {
         using var file = Open();
-        if (file is null)
-        {
-            return;
-        }
-
         var converter = file.RootElement.GetProperty("converters").GetProperty(name);
         var encoding = WeightEncoding.Of(Chips.Analog(t => t).Tile);
         float[] weights = Transposed(file.RootElement.GetProperty("weights"));
@@ -39,15 +33,10 @@ public sealed class AihwkitTests(ITestOutputHelper output)
     }
 
     /// <summary>One device between 9 and 88.2 uS is our analog offset cell.</summary>
-    [Fact]
+    [SharedFact]
     public void AnOffsetCellHoldsWhatSingleDeviceConverterSays()
     {
         using var file = Open();
-        if (file is null)
-        {
-            return;
-        }
-
         var encoding = WeightEncoding.Of(Chips.Analog(t => t with { Encoding = t.Encoding with { Sign = SignEncoding.OffsetDigital } }).Tile);
         double[] conductances = Doubles(file.RootElement.GetProperty("converters").GetProperty("single_device").GetProperty("conductances"));
         float[] weights = Transposed(file.RootElement.GetProperty("weights"));
@@ -63,17 +52,12 @@ public sealed class AihwkitTests(ITestOutputHelper output)
 
     /// <summary>Several pairs of different significance are not ours: one pair holds the same weight in fewer devices, so the significance-weighted sum
     /// over their scale is the content of ours.</summary>
-    [Theory]
+    [SharedTheory]
     [InlineData("dual_1_3", new double[] { 1, 3 })]
     [InlineData("npair_1_2_4", new double[] { 1, 2, 4 })]
     public void SeveralPairsHoldTheSameWeight(string name, double[] significance)
     {
         using var file = Open();
-        if (file is null)
-        {
-            return;
-        }
-
         var converter = file.RootElement.GetProperty("converters").GetProperty(name);
         double[][] g = [.. converter.GetProperty("conductances").EnumerateArray().Select(Doubles)];
         var encoding = WeightEncoding.Of(Chips.Analog(t => t).Tile);
@@ -86,32 +70,27 @@ public sealed class AihwkitTests(ITestOutputHelper output)
         }
     }
 
-    [Fact]
+    [SharedFact]
     public void TheDefaultTileWithoutNoise() => AssertEqual("default_no_noise", Default());
 
-    [Fact]
+    [SharedFact]
     public void TheHardwareAwarePreset() => AssertEqual("preset_like", Managed(8, InputManagement.None, 8, 10));
 
     /// <summary>Noise management of a constant 1 is a static input scale of 1.</summary>
-    [Fact]
+    [SharedFact]
     public void AConstantScaleOfOne() => AssertEqual("preset_like", Managed(8, InputManagement.Constant, 8, 10));
 
-    [Fact]
+    [SharedFact]
     public void AbsMaxWithClippedOutputs() => AssertEqual("absmax_8b_8b_bound2", Managed(8, InputManagement.AbsMax, 8, 2));
 
-    [Fact]
+    [SharedFact]
     public void IterativeBoundManagementIsPerVector() => AssertEqual("iterative_bound1_per_vector", Iterative());
 
     /// <summary>The pure-torch tile decides for the whole batch; ours gives a vector the same result in any batch.</summary>
-    [Fact]
+    [SharedFact]
     public void IterativeBoundManagementIsNotPerBatch()
     {
         using var file = Open();
-        if (file is null)
-        {
-            return;
-        }
-
         var (spec, x, y) = Read(file, "iterative_bound1", Iterative());
         float[] ours = spec.Run(x, Cases.Fast);
         Assert.Equal(0.1065, y.Zip(ours, (a, b) => Math.Abs(a - b)).Max(), 1e-4);
@@ -125,20 +104,15 @@ public sealed class AihwkitTests(ITestOutputHelper output)
     }
 
     /// <summary>Lossless converters: the output is clipped at its bound. Ours is an ADC fine enough (24 bits).</summary>
-    [Fact]
+    [SharedFact]
     public void NoManagementClipsAtTheBound() => AssertEqual("none_none", Managed(null, InputManagement.None, 24, 1.5), stepwiseTolerance: 1e-6);
 
     /// <summary>We do not model asymmetric drivers. Theirs is linear in the two halves of our quantised input: 0.9 of the negative half, then 0.95 of
     /// negative outputs.</summary>
-    [Fact]
+    [SharedFact]
     public void AsymmetryIsALinearCombinationOfOurs()
     {
         using var file = Open();
-        if (file is null)
-        {
-            return;
-        }
-
         var (spec, x, y) = Read(file, "inp_5bit_asym", Managed(5, InputManagement.None, null, null));
         float[] positive = spec.Run([.. x.Select(v => Math.Max(v, 0))], Cases.Fast);
         float[] negative = spec.Run([.. x.Select(v => Math.Min(v, 0))], Cases.Fast);
@@ -149,7 +123,7 @@ public sealed class AihwkitTests(ITestOutputHelper output)
     }
 
     /// <summary>The last try is the first reduction above max_resolution / step: r = 16 for 126 steps (0.25 / (2 / 126) = 15.75).</summary>
-    [Theory]
+    [SharedTheory]
     [InlineData(1.1, 1)]
     [InlineData(0.52, 2)]
     [InlineData(0.26, 4)]
@@ -171,7 +145,7 @@ public sealed class AihwkitTests(ITestOutputHelper output)
         }
     }
 
-    [Theory]
+    [SharedTheory]
     [InlineData(1, 2)] // int(2) > 1: the second try is the last
     [InlineData(2, 4)]
     [InlineData(4, 8)]
@@ -183,7 +157,7 @@ public sealed class AihwkitTests(ITestOutputHelper output)
     }
 
     /// <summary>A lossless DAC has no resolution to lose.</summary>
-    [Fact]
+    [SharedFact]
     public void ALosslessInputIsReducedUntilNothingClips()
     {
         var chip = Managed(null, InputManagement.AbsMax, 24, 0.01, new BoundManagement { MaxFactor = 1000, MaxResolution = 0.25 });
@@ -191,14 +165,9 @@ public sealed class AihwkitTests(ITestOutputHelper output)
         Assert.Equal(0.9, spec.Run([1], Cases.Fast)[0], 1e-5);
     }
 
-    private void AssertEqual(string name, ChipDescription chip, double stepwiseTolerance = Tolerance)
+    private static void AssertEqual(string name, ChipDescription chip, double stepwiseTolerance = Tolerance)
     {
         using var file = Open();
-        if (file is null)
-        {
-            return;
-        }
-
         var (spec, x, y) = Read(file, name, chip);
         Assert.True(Chips.IsValid(chip));
         Cases.AssertClose(y, spec.Run(x, Cases.Stepwise), stepwiseTolerance, $"{name}, stepwise");
@@ -209,7 +178,7 @@ public sealed class AihwkitTests(ITestOutputHelper output)
         }
     }
 
-    private JsonDocument? Open() => Shared.OpenConformance("aihwkit.json", output);
+    private static JsonDocument Open() => Shared.OpenConformance("aihwkit.json");
 
     private static (LayerSpec Spec, float[] X, double[] Y) Read(JsonDocument file, string name, ChipDescription chip)
     {

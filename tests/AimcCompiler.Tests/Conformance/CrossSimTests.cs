@@ -2,14 +2,13 @@ using System.Text.Json;
 using AimcCompiler.Core;
 using AimcCompiler.Runtime;
 using AimcCompiler.Tests.Runtime;
-using Xunit.Abstractions;
 
 namespace AimcCompiler.Tests.Conformance;
 
 /// <summary>CrossSim's MVMs of one 6 x 8 matrix (../shared/conformance/crosssim.json) on chips of ours. Its unit of column sums is a cell at g_max, ours
 /// one at g_max - g_min: with its on/off ratio of 10, our ranges are its ranges / 0.9. Converters without a zero code are not ours: there, CrossSim's
 /// numbers are rebuilt from ours and the difference is bounded.</summary>
-public sealed class CrossSimTests(ITestOutputHelper output)
+public sealed class CrossSimTests
 {
     private const int Inputs = 8;
     private const int Outputs = 6;
@@ -17,18 +16,18 @@ public sealed class CrossSimTests(ITestOutputHelper output)
     private const double OnRange = 0.9; // (g_max - g_min) / g_max
     private const double Tolerance = 1e-6;
 
-    [Theory]
+    [SharedTheory]
     [InlineData("ideal_balanced", SignEncoding.DifferentialOneSided)]
     [InlineData("ideal_balanced_two_sided", SignEncoding.DifferentialTwoSided)]
     public void IdealBalancedCores(string name, SignEncoding sign) => AssertEqual(name, Analog(t => t with { Encoding = t.Encoding with { Sign = sign } }));
 
     /// <summary>Its 4-bit cells have 16 levels a polarity, as ours under 5-bit weights.</summary>
-    [Fact]
+    [SharedFact]
     public void OneSidedLevels() => AssertEqual("balanced_cell4", Levels(SignEncoding.DifferentialOneSided, 5, 4, Slicing.None));
 
     /// <summary>Its two-sided cells round (1 +- u) / 2 to 15 steps each: always an odd difference, no zero. Ours rounds u, and lets a pair's sum
     /// vary by one level. Given its codes our pair holds them; with our own it is closer to the matrix.</summary>
-    [Fact]
+    [SharedFact]
     public void TwoSidedLevelsAreOddThere()
     {
         if (Open() is not { } file)
@@ -58,7 +57,7 @@ public sealed class CrossSimTests(ITestOutputHelper output)
 
     /// <summary>4-bit cells with one level dropped so that zero is a level: codes of 4 bits, offset 8 here and 7 there. Ours is the product with the
     /// matrix that CrossSim says it holds; its own result is 14/15 of that product (levels kept over levels), which no scale here imitates.</summary>
-    [Theory]
+    [SharedTheory]
     [InlineData("offset_digital_cell4", SignEncoding.OffsetDigital)]
     [InlineData("offset_unit_cell4", SignEncoding.OffsetUnitColumn)]
     public void OffsetLevels(string name, SignEncoding sign)
@@ -79,7 +78,7 @@ public sealed class CrossSimTests(ITestOutputHelper output)
         }
     }
 
-    [Theory]
+    [SharedTheory]
     [InlineData("bitsliced_BALANCED_2", SignEncoding.DifferentialOneSided, Slicing.SignedDigits, 4)]
     [InlineData("bitsliced_BALANCED_2", SignEncoding.DifferentialOneSided, Slicing.TwosComplement, 4)]
     [InlineData("bitsliced_OFFSET_2", SignEncoding.OffsetDigital, Slicing.Unsigned, 4)]
@@ -90,11 +89,11 @@ public sealed class CrossSimTests(ITestOutputHelper output)
     [InlineData("bitsliced_OFFSET_4", SignEncoding.OffsetUnitColumn, Slicing.Unsigned, 2)]
     public void BitSlices(string name, SignEncoding sign, Slicing slicing, int cellBits) => AssertEqual(name, Levels(sign, 8, cellBits, slicing));
 
-    [Fact]
+    [SharedFact]
     public void SignMagnitudeDac() => AssertEqual("dac_signmag5", Analog(t => t with { Input = t.Input with { Bits = 5 } }));
 
     /// <summary>31 steps over [-1, 1] and no zero: fed with its inputs we agree, and our 5-bit DAC is closer to zero than half of both steps.</summary>
-    [Fact]
+    [SharedFact]
     public void TheirDacHasNoZeroCode()
     {
         if (Open() is not { } file)
@@ -116,17 +115,17 @@ public sealed class CrossSimTests(ITestOutputHelper output)
     }
 
     /// <summary>62 steps with zero: our ADC, with the bound in our unit. Range max is 8 rows of g_max there, of g_max - g_min here.</summary>
-    [Theory]
+    [SharedTheory]
     [InlineData("adc_SignMagnitudeADC_MAX", 8)]
     [InlineData("adc_SignMagnitudeADC_CALIBRATED", 2)]
     public void SignMagnitudeAdc(string name, double range) =>
         AssertEqual(name, Analog(t => t with { Adc = t.Adc with { Bits = 6, Range = AdcRange.Fixed, Bound = range / OnRange } }));
 
-    [Fact]
+    [SharedFact]
     public void ACalibratedRangeIsTheSameAsABound() =>
         AssertEqual("adc_SignMagnitudeADC_CALIBRATED", Analog(t => t with { Adc = t.Adc with { Bits = 6, Range = AdcRange.Calibrated } }), spec => spec with { AdcRanges = [(float)(2 / OnRange)] });
 
-    [Fact]
+    [SharedFact]
     public void OurMaximumRangeIsTheirsTimesTheOnRange()
     {
         if (Open() is not { } file)
@@ -145,7 +144,7 @@ public sealed class CrossSimTests(ITestOutputHelper output)
     }
 
     /// <summary>63 steps and no zero code. Rebuilt from our exact column sums it is theirs; our ADC of as many bits differs by at most half of both steps.</summary>
-    [Theory]
+    [SharedTheory]
     [InlineData("adc_QuantizerADC_MAX", 8, 8)]
     [InlineData("adc_QuantizerADC_CALIBRATED", 2, 8)]
     [InlineData("tiled_adc", 2, 3)]
@@ -195,7 +194,7 @@ public sealed class CrossSimTests(ITestOutputHelper output)
 
     /// <summary>One-bit pulses of 4-bit magnitudes: a conversion each, or one after analog accumulation; the 8-bit ADC on [-3, 3] has no zero code
     /// there. The accumulator there is in units of full-scale input, as ours.</summary>
-    [Theory]
+    [SharedTheory]
     [InlineData("ibit_adc_per_ibit_True", InputSliceConversion.Each)]
     [InlineData("ibit_adc_per_ibit_False", InputSliceConversion.Accumulated)]
     public void InputSlices(string name, InputSliceConversion conversion)
@@ -245,7 +244,7 @@ public sealed class CrossSimTests(ITestOutputHelper output)
         }
     }
 
-    private void AssertEqual(string name, ChipDescription chip, Func<LayerSpec, LayerSpec>? change = null)
+    private static void AssertEqual(string name, ChipDescription chip, Func<LayerSpec, LayerSpec>? change = null)
     {
         if (Open() is not { } file)
         {
@@ -262,7 +261,7 @@ public sealed class CrossSimTests(ITestOutputHelper output)
         }
     }
 
-    private JsonDocument? Open() => Shared.OpenConformance("crosssim.json", output);
+    private static JsonDocument Open() => Shared.OpenConformance("crosssim.json");
 
     /// <summary>Weights K x N, inputs batch x K, results batch x N: ours; the file has all transposed.</summary>
     private static (float[] Weights, float[] X, double[] Y) Read(JsonDocument file, string name)

@@ -3,22 +3,16 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using AimcCompiler.Core;
 using AimcCompiler.Digital;
-using Xunit.Abstractions;
 
 namespace AimcCompiler.Tests.Digital;
 
-/// <summary>Real models against outputs recorded elsewhere; skipped, and said so, where the folder of models is missing.</summary>
-public sealed class GoldenModelTests(ITestOutputHelper output)
+/// <summary>Real models against outputs recorded elsewhere; counted as skipped where the folder of models is missing.</summary>
+public sealed class GoldenModelTests
 {
-    [Fact]
+    [SharedFact]
     public void ReproducesTheRecordedDigitScores()
     {
-        if (ModelsFolder() is not { } models)
-        {
-            output.WriteLine("Skipped: no folder of real models beside the repository.");
-            return;
-        }
-
+        string models = Path.Combine(SharedFolder.Folder, "models");
         string golden = Path.Combine(models, "golden", "mnist-8");
         using var meta = JsonDocument.Parse(File.ReadAllText(Path.Combine(golden, "meta.json")));
         var input = Read(golden, meta.RootElement.GetProperty("inputs")[0]);
@@ -40,13 +34,5 @@ public sealed class GoldenModelTests(ITestOutputHelper output)
         ImmutableArray<long> shape = [.. port.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64())];
         byte[] bytes = File.ReadAllBytes(Path.Combine(folder, port.GetProperty("file").GetString()!));
         return new Tensor(TensorType.Float, shape, MemoryMarshal.Cast<byte, float>(bytes).ToArray());
-    }
-
-    private static string? ModelsFolder()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "AimcCompiler.sln"))) folder = folder.Parent;
-        string models = Path.Combine(folder?.Parent?.FullName ?? "", "shared", "models");
-        return folder is not null && Directory.Exists(models) ? models : null;
     }
 }

@@ -2,11 +2,10 @@ using AimcCompiler.Core;
 using AimcCompiler.Kernels;
 using AimcCompiler.Runtime;
 using AimcCompiler.Tests.Kernels;
-using Xunit.Abstractions;
 
 namespace AimcCompiler.Tests.Runtime;
 
-public sealed class PcmStatisticsTests(ITestOutputHelper output)
+public sealed class PcmStatisticsTests
 {
     /// <summary>Standard errors a statistic may be off: 6e-5 of false alarms each.</summary>
     private const double StandardErrors = 4;
@@ -18,15 +17,10 @@ public sealed class PcmStatisticsTests(ITestOutputHelper output)
 
     private static readonly DeviceModel s_pcm = DeviceModel.Create(Cells.Of(new PcmLikeDevice(1, 1, 1), 25), noiseRead: null);
 
-    [Fact]
+    [SharedFact]
     public void MomentsAreThoseOfAihwkitsOwnDevices()
     {
-        using var file = Shared.OpenConformance("aihwkit.json", output);
-        if (file is null)
-        {
-            return;
-        }
-
+        using var file = Shared.OpenConformance("aihwkit.json");
         // the file: 400,000 devices, four decimals
         const double Devices = 400_000;
         const double Rounding = 0.5e-4;
