@@ -1,3 +1,4 @@
+using System.Globalization;
 using AimcCompiler.Core;
 
 namespace AimcCompiler.Binary;
@@ -29,6 +30,9 @@ public static class ProgramRanges
         (false, true) => "no ADC range",
         _ => null,
     };
+
+    /// <summary>How input scales were taken, as a program records it: "max", or "quantile 0.99995".</summary>
+    public static string Describe(double quantile) => quantile >= 1 ? "max" : string.Create(CultureInfo.InvariantCulture, $"quantile {quantile}");
 
     public static bool IsComplete(MappedProgram program)
     {

@@ -41,14 +41,14 @@ public static class AimcCompilation
         var bound = BindDimensions.Run(model, options, diagnostics);
         diagnostics.ThrowIfErrors();
         // First, so that later passes see weights as constants whatever hid them.
-        var folded = runner.Run("fold-constants", () => FoldConstants.Run(bound), Valid, g => IrPrinter.Print(g));
+        var folded = runner.Run("fold-constants", () => FoldConstants.Run(bound), Constructed, g => IrPrinter.Print(g));
         // Before calibrate: the values between a convolution and its normalisation go away.
-        var simple = runner.Run("fold-batch-norm", () => FoldBatchNorm.Run(folded), Valid, g => IrPrinter.Print(g));
-        var calibrated = runner.Run("calibrate", () => Calibrate.Run(simple, options), c => Valid(c.Graph), Print);
+        var simple = runner.Run("fold-batch-norm", () => FoldBatchNorm.Run(folded), Constructed, g => IrPrinter.Print(g));
+        var calibrated = runner.Run("calibrate", () => Calibrate.Run(simple, options), Verify, Print);
         var partitioned = runner.Run(
             "partition-graph",
             () => PartitionGraph.Run(calibrated, options, diagnostics),
-            p => Valid(p.Graph),
+            Verify,
             p => IrPrinter.Print(p.Graph, n => IrPrinter.Note(p.Homes[n.Id])));
         var lowered = runner.Run("lower-to-mvm", () => LowerToMvm.Run(partitioned, chip, options, diagnostics), IrVerifier.Verify, IrPrinter.Print);
         // Before splitting: row blocks of a column share its scale, so that their partial sums add as integers.
@@ -59,9 +59,7 @@ public static class AimcCompilation
         var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
         var placed = runner.Run(
             "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics), p => IrVerifier.Verify(p.Graph, chip, p.Chips), p => IrPrinter.Print(p.Graph));
-        string? calibration = options.Calibration is null ? null
-            : options.CalibrationQuantile >= 1 ? "max"
-            : string.Create(CultureInfo.InvariantCulture, $"quantile {options.CalibrationQuantile}");
+        string? calibration = options.Calibration is null ? null : ProgramRanges.Describe(options.CalibrationQuantile);
         var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration), ProgramVerifier.Verify, Print);
         Warn(program, diagnostics);
         WarnOfClipping(program, diagnostics);
@@ -112,10 +110,42 @@ public static class AimcCompilation
         }
     }
 
-    private static void Valid(Graph graph)
+    /// <summary>What must hold of a graph (single assignment, no cycle, nothing read or given out that is not written) its constructor refuses to break;
+    /// so a graph that exists is verified.</summary>
+    private static void Constructed(Graph graph) => ArgumentNullException.ThrowIfNull(graph);
+
+    /// <summary>Every value has facts, and what is declared of a shape does not contradict the profiled one.</summary>
+    internal static void Verify(CalibratedGraph calibrated)
     {
-        // Single assignment, no cycle, nothing read that is not written: Graph's constructor refuses anything else.
-        ArgumentNullException.ThrowIfNull(graph);
+        foreach (string value in calibrated.Graph.Nodes.SelectMany(n => n.Writes))
+        {
+            if (!calibrated.Graph.Facts.TryGetValue(value, out var facts))
+            {
+                throw new InvalidIrException($"%{value} has no type");
+            }
+
+            if (facts.HasRank && (facts.Declared.Length != facts.Shape.Length || facts.Declared.Zip(facts.Shape).Any(d => d.First >= 0 && d.First != d.Second)))
+            {
+                throw new InvalidIrException($"%{value} is declared {Tensor.Format(facts.Declared)} and was {Tensor.Format(facts.Shape)}");
+            }
+        }
+    }
+
+    /// <summary>Every node has a home, and what is analog has a constant to hold.</summary>
+    internal static void Verify(PartitionedGraph partitioned)
+    {
+        foreach (var node in partitioned.Graph.Nodes)
+        {
+            if (!partitioned.Homes.TryGetValue(node.Id, out var home))
+            {
+                throw new InvalidIrException($"node {node.Id} '{node.Name}' has no home");
+            }
+
+            if (home.Home == Home.Analog && !node.Inputs.Any(partitioned.Graph.Constants.ContainsKey))
+            {
+                throw new InvalidIrException($"node {node.Id} '{node.Name}' is analog and has no constant weights");
+            }
+        }
     }
 
     private static string Print(MappedProgram program)

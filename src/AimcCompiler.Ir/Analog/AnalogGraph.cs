@@ -3,7 +3,7 @@ using AimcCompiler.Core;
 
 namespace AimcCompiler.Ir;
 
-/// <summary>A layer's number; prints as <c>l3</c>. It keys the layer's noise, so it never changes once given.</summary>
+/// <summary>A layer's number among the layers of a graph; prints as <c>l3</c>.</summary>
 public readonly record struct LayerId(int Value)
 {
     public override string ToString() => FormattableString.Invariant($"l{Value}");

@@ -21,14 +21,8 @@ public enum DrawPurpose
     /// <summary>The one normal a device of a table model keeps.</summary>
     Table,
 
-    /// <summary>Stuck-at faults.</summary>
-    Fault,
-
-    /// <summary>Read noise of all devices of a column in one MVM, drawn as the one normal it sums to.</summary>
-    ReadSummed,
-
     /// <summary>Inputs that stand in for data.</summary>
-    Input,
+    Input = 9,
 }
 
 /// <summary>Which devices of a layer a run of draws belongs to (semantics.md, Randomness): everything but weight row and

@@ -34,7 +34,7 @@ public static class RangeCalibrator
             Each(samples, "input ranges", progress, batch => session.Run(batch, 0, (layer, input, _) => seen[layer].Add(input.ToFloats()), cancellation), cancellation);
             program = program with
             {
-                Calibration = program.Calibration ?? "max",
+                Calibration = program.Calibration ?? ProgramRanges.Describe(inputQuantile),
                 Layers = [.. program.Layers.Select((l, i) => l.InputScale is not null ? l : l with { InputScale = seen[i].InputScale(inputQuantile, InputEncoding.Of(program.Chip.Tile.Input, l.InputIsNonNegative)) })],
             };
         }
