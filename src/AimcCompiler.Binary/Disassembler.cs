@@ -60,15 +60,9 @@ public static class Disassembler
         }
 
         yield return "";
-        foreach (Instruction instruction in program.Instructions)
+        foreach (string line in program.Instructions.SelectMany(i => Lines(program, i)))
         {
-            yield return instruction switch
-            {
-                MvmInstruction(int layer) => Text($"v{program.Layers[layer].Output} = mvm l{layer}(v{program.Layers[layer].Input})"),
-                DigitalInstruction(int partition) =>
-                    Text($"{Values(program.Partitions[partition].Outputs)} = digital p{partition}({Values(program.Partitions[partition].Inputs)})"),
-                _ => throw new System.Diagnostics.UnreachableException(),
-            };
+            yield return line;
         }
 
         yield return "";
@@ -77,6 +71,37 @@ public static class Disassembler
             string layer = node.Layer < 0 ? "" : Text($" l{node.Layer}");
             string reason = node.Reason == FallbackReason.None ? "" : $" ({node.Reason})";
             yield return Text($"node {Quoted.Of(node.Name)} {Quoted.Of(node.Op)}: {node.Home}{layer}{reason}, {node.Parameters} parameters, {node.Macs} macs");
+        }
+    }
+
+    private static IEnumerable<string> Lines(MappedProgram program, Instruction instruction)
+    {
+        switch (instruction)
+        {
+            case MvmInstruction(int layer):
+                yield return Text($"v{program.Layers[layer].Output} = mvm l{layer}(v{program.Layers[layer].Input})");
+                break;
+            case DigitalInstruction(int partition):
+                yield return Text($"{Values(program.Partitions[partition].Outputs)} = digital p{partition}({Values(program.Partitions[partition].Inputs)})");
+                break;
+            case LoopInstruction loop:
+                string step = loop.Step is { } number ? Text($", v{number}") : "";
+                string finals = string.Concat(loop.States.Where(s => s.Final is not null).Select(s => Text($", v{s.Final}")));
+                yield return Text($"v{loop.Sequence}{finals} = loop {Quoted.Of(loop.Name)} over v{loop.Scanned} as v{loop.Slice}{step}{(loop.IsReverse ? ", reversed" : "")}");
+                foreach (LoopState state in loop.States)
+                {
+                    yield return Text($"  v{state.Current} = {(state.Initial is { } initial ? Text($"v{initial}") : "0")}, then v{state.Next}");
+                }
+
+                foreach (string line in loop.Body.SelectMany(i => Lines(program, i)))
+                {
+                    yield return $"  {line}";
+                }
+
+                yield return Text($"  collect v{loop.Collected}");
+                break;
+            default:
+                throw new System.Diagnostics.UnreachableException();
         }
     }
 
@@ -89,6 +114,12 @@ public static class Disassembler
         string ranges = layer.AdcRanges.IsEmpty ? "" : $", adc ranges {string.Join(' ', layer.AdcRanges.Select(r => Text($"{r}")))}";
         string scale = layer.InputScale is { } s ? Text($"{s}") : "none";
         yield return Text($"  input {(layer.InputIsNonNegative ? "non-negative" : "signed")}, scale {scale}{ranges}");
+        if (layer.SharesTilesOf is { } owner)
+        {
+            yield return Text($"  on the tiles of l{owner}");
+            yield break;
+        }
+
         foreach (Block block in layer.Blocks)
         {
             string group = layer.Groups == 1 ? "" : Text($"groups {block.FirstGroup}+{block.Groups} ");

@@ -28,9 +28,9 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Values = [.. manifest.Values.Select(v => new ProgramValue(v.Name, (TensorType)v.Type, [.. v.Shape]))],
             Inputs = [.. manifest.Inputs],
             Outputs = [.. manifest.Outputs],
-            Layers = [.. manifest.Layers.Select(ToLayer)],
+            Layers = ToLayers(manifest.Layers),
             Partitions = [.. manifest.Partitions.Select(ToPartition)],
-            Instructions = [.. manifest.Instructions.Select(ToInstruction)],
+            Instructions = [.. manifest.Instructions.Select((instruction, index) => ToInstruction(instruction, index, isInLoop: false))],
             Nodes = [.. manifest.Nodes.Select(ToNode)],
             ModelParameters = manifest.ModelParameters,
             Calibration = manifest.HasCalibration ? manifest.Calibration : null,
@@ -99,7 +99,26 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             : throw new InvalidIrException("the manifest is not in canonical form");
     }
 
-    private MappedLayer ToLayer(Proto.Layer layer)
+    private ImmutableArray<MappedLayer> ToLayers(RepeatedField<Proto.Layer> layers)
+    {
+        var result = ImmutableArray.CreateBuilder<MappedLayer>(layers.Count);
+        foreach (Proto.Layer layer in layers)
+        {
+            MappedLayer? owner = null;
+            if (layer.HasSharesTilesOf)
+            {
+                owner = layer.SharesTilesOf >= 0 && layer.SharesTilesOf < result.Count
+                    ? result[layer.SharesTilesOf]
+                    : throw new InvalidIrException($"layer {Quoted.Of(layer.Name)} shares the tiles of layer {layer.SharesTilesOf}, which does not come before it");
+            }
+
+            result.Add(ToLayer(layer, owner));
+        }
+
+        return result.ToImmutable();
+    }
+
+    private MappedLayer ToLayer(Proto.Layer layer, MappedLayer? owner)
     {
         string name = Quoted.Of(layer.Name);
         return new MappedLayer
@@ -113,11 +132,13 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Rows = layer.Rows,
             Columns = layer.Columns,
             Packing = EnumNames.Convert<DepthwisePolicy>(layer.Packing),
-            Weights = new WeightSection(
+            SharesTilesOf = layer.HasSharesTilesOf ? layer.SharesTilesOf : null,
+            SampleAxis = layer.SampleAxis,
+            Weights = owner?.Weights ?? new WeightSection(
                 EnumNames.Convert<WeightElement>(layer.Element), Section(layer.SectionWeights, SectionKind.Weights, $"weights of layer {name}")),
-            Scales = ToFloats(Section(layer.SectionScales, SectionKind.Scales, $"scales of layer {name}")),
+            Scales = owner?.Scales ?? ToFloats(Section(layer.SectionScales, SectionKind.Scales, $"scales of layer {name}")),
             Bias = layer.HasSectionBias ? ToFloats(Section(layer.SectionBias, SectionKind.Bias, $"bias of layer {name}")) : [],
-            Blocks = ToBlocks(Section(layer.SectionBlocks, SectionKind.Blocks, $"blocks of layer {name}")),
+            Blocks = owner?.Blocks ?? ToBlocks(Section(layer.SectionBlocks, SectionKind.Blocks, $"blocks of layer {name}")),
             InputIsNonNegative = layer.InputIsNonNegative,
             NoiseKey = layer.NoiseKey,
             InputScale = layer.HasInputScale ? layer.InputScale : null,
@@ -135,7 +156,10 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Array(layer.Convolution.Strides),
             Array(layer.Convolution.PadsBegin),
             Array(layer.Convolution.PadsEnd),
-            Array(layer.Convolution.Dilations)),
+            Array(layer.Convolution.Dilations),
+            Enum.IsDefined((AutoPad)(int)layer.Convolution.AutoPad)
+                ? (AutoPad)(int)layer.Convolution.AutoPad
+                : throw new InvalidIrException($"layer {Quoted.Of(layer.Name)} has the unknown automatic pads {(int)layer.Convolution.AutoPad}")),
         _ => throw new InvalidIrException($"layer {Quoted.Of(layer.Name)} has no view of its input"),
     };
 
@@ -148,11 +172,26 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
         Operations = partition.Operations,
     };
 
-    private static Instruction ToInstruction(Proto.Instruction instruction, int index) => instruction.StepCase switch
+    private static Instruction ToInstruction(Proto.Instruction instruction, int index, bool isInLoop) => instruction.StepCase switch
     {
         Proto.Instruction.StepOneofCase.MvmLayer => new MvmInstruction(instruction.MvmLayer),
         Proto.Instruction.StepOneofCase.DigitalPartition => new DigitalInstruction(instruction.DigitalPartition),
+        Proto.Instruction.StepOneofCase.Loop when !isInLoop => ToLoop(instruction.Loop, index),
+        Proto.Instruction.StepOneofCase.Loop => throw new InvalidIrException($"instruction {index} is a loop in a loop"),
         _ => throw new InvalidIrException($"instruction {index} does nothing"),
+    };
+
+    private static LoopInstruction ToLoop(Proto.Loop loop, int index) => new()
+    {
+        Name = loop.Name,
+        Scanned = loop.Scanned,
+        Slice = loop.Slice,
+        IsReverse = loop.IsReverse,
+        Step = loop.HasStep ? loop.Step : null,
+        States = [.. loop.States.Select(s => new LoopState(s.HasInitial ? s.Initial : null, s.Current, s.Next, s.HasFinal ? s.Final : null))],
+        Collected = loop.Collected,
+        Sequence = loop.Sequence,
+        Body = [.. loop.Body.Select(i => ToInstruction(i, index, isInLoop: true))],
     };
 
     private static NodePlacement ToNode(Proto.Node node) => new(

@@ -61,19 +61,32 @@ internal static class ManifestWriter
             Columns = layer.Columns,
             Packing = EnumNames.Convert<Proto.Packing>(layer.Packing),
             Element = EnumNames.Convert<Proto.Element>(layer.Weights.Element),
-            SectionWeights = add(SectionKind.Weights, layer.Weights.Bytes),
-            SectionScales = add(SectionKind.Scales, BytesOf(layer.Scales)),
             InputIsNonNegative = layer.InputIsNonNegative,
             NoiseKey = layer.NoiseKey,
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Copies,
+            SampleAxis = layer.SampleAxis,
         };
+        if (layer.SharesTilesOf is { } owner)
+        {
+            result.SharesTilesOf = owner;
+        }
+        else
+        {
+            result.SectionWeights = add(SectionKind.Weights, layer.Weights.Bytes);
+            result.SectionScales = add(SectionKind.Scales, BytesOf(layer.Scales));
+        }
+
         if (layer.Bias.Length > 0)
         {
             result.SectionBias = add(SectionKind.Bias, BytesOf(layer.Bias));
         }
 
-        result.SectionBlocks = add(SectionKind.Blocks, BytesOf(layer.Blocks));
+        if (layer.SharesTilesOf is null)
+        {
+            result.SectionBlocks = add(SectionKind.Blocks, BytesOf(layer.Blocks));
+        }
+
         if (layer.InputScale is { } scale)
         {
             result.InputScale = scale;
@@ -86,7 +99,7 @@ internal static class ManifestWriter
                 result.Matrix = new Proto.MatrixView { InputAxis = view.InputAxis, OutputAxis = view.OutputAxis };
                 break;
             case ConvolutionView view:
-                result.Convolution = new Proto.ConvolutionView();
+                result.Convolution = new Proto.ConvolutionView { AutoPad = (Proto.AutoPad)(int)view.AutoPad };
                 result.Convolution.Kernel.AddRange(view.Kernel);
                 result.Convolution.Strides.AddRange(view.Strides);
                 result.Convolution.PadsBegin.AddRange(view.PadsBegin);
@@ -117,8 +130,45 @@ internal static class ManifestWriter
     {
         MvmInstruction mvm => new Proto.Instruction { MvmLayer = mvm.Layer },
         DigitalInstruction digital => new Proto.Instruction { DigitalPartition = digital.Partition },
+        LoopInstruction loop => new Proto.Instruction { Loop = ToProto(loop) },
         _ => throw new UnreachableException(),
     };
+
+    private static Proto.Loop ToProto(LoopInstruction loop)
+    {
+        var result = new Proto.Loop
+        {
+            Name = loop.Name,
+            Scanned = loop.Scanned,
+            Slice = loop.Slice,
+            IsReverse = loop.IsReverse,
+            Collected = loop.Collected,
+            Sequence = loop.Sequence,
+        };
+        if (loop.Step is { } step)
+        {
+            result.Step = step;
+        }
+
+        foreach (var state in loop.States)
+        {
+            var entry = new Proto.LoopState { Current = state.Current, Next = state.Next };
+            if (state.Initial is { } initial)
+            {
+                entry.Initial = initial;
+            }
+
+            if (state.Final is { } final)
+            {
+                entry.Final = final;
+            }
+
+            result.States.Add(entry);
+        }
+
+        result.Body.AddRange(loop.Body.Select(ToProto));
+        return result;
+    }
 
     private static Proto.Node ToProto(NodePlacement node) => new()
     {

@@ -59,7 +59,13 @@ public sealed record MappedLayer
     /// <summary>Keys the layer's noise: the index of its node in the model file, below 2^20, so that no option or placement changes the draws.</summary>
     public required int NoiseKey { get; init; }
 
-    /// <summary>ONNX operator: Conv, Gemm, MatMul.</summary>
+    /// <summary>An earlier layer whose tiles, weights and scales this one uses: the same matrix multiplies several activations. Null = it has its own.</summary>
+    public int? SharesTilesOf { get; init; }
+
+    /// <summary>The axis of the input that counts samples; it names the reads.</summary>
+    public int SampleAxis { get; init; }
+
+    /// <summary>The model's operator.</summary>
     public required string Op { get; init; }
 
     public required int Input { get; init; }
@@ -175,6 +181,43 @@ public sealed record MvmInstruction(int Layer) : Instruction;
 
 /// <summary>Runs a digital partition.</summary>
 public sealed record DigitalInstruction(int Partition) : Instruction;
+
+/// <summary>Runs a body once for every slice of a value along its first axis: the recurrence of LSTM, GRU and RNN. Values that the body reads and writes are named as any
+/// others; slice, step, current states and what the body writes exist only while it runs.</summary>
+public sealed record LoopInstruction : Instruction
+{
+    public required string Name { get; init; }
+
+    /// <summary>The value that is cut, [time, batch, ...].</summary>
+    public required int Scanned { get; init; }
+
+    /// <summary>A slice of it, [batch, ...].</summary>
+    public required int Slice { get; init; }
+
+    /// <summary>The last slice comes first.</summary>
+    public required bool IsReverse { get; init; }
+
+    /// <summary>The number of the slice, a scalar of 64 bits; null = not needed.</summary>
+    public required int? Step { get; init; }
+
+    public required ImmutableArray<LoopState> States { get; init; }
+
+    /// <summary>What the body writes for every slice.</summary>
+    public required int Collected { get; init; }
+
+    /// <summary>All of it, [time, batch, ...].</summary>
+    public required int Sequence { get; init; }
+
+    /// <summary>MVM and digital instructions, in order.</summary>
+    public required ImmutableArray<Instruction> Body { get; init; }
+}
+
+/// <summary>A value that one round of a loop hands to the next.</summary>
+/// <param name="Initial">What the first round sees; null = zeros.</param>
+/// <param name="Current">What a round reads.</param>
+/// <param name="Next">What it writes.</param>
+/// <param name="Final">Takes what is left at the end; null = not wanted.</param>
+public sealed record LoopState(int? Initial, int Current, int Next, int? Final);
 
 /// <param name="Name">Node name as in the model, or its first output where it has none.</param>
 /// <param name="Op">Operator, with its domain when it is not ONNX's own.</param>

@@ -79,7 +79,7 @@ public static partial class ProgramVerifier
         public LevelTable(WeightEncoding encoding, bool inArray)
         {
             _slices = encoding.Slices;
-            _lowest = LowestCode(encoding);
+            _lowest = encoding.LowestCode();
             _levels = new (int, int)[(encoding.MaxCode - _lowest + 1) * _slices];
             Span<int> digits = stackalloc int[_slices];
             for (int code = _lowest; code <= encoding.MaxCode; code++)

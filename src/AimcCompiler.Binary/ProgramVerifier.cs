@@ -15,6 +15,8 @@ namespace AimcCompiler.Binary;
 /// <item>Inputs and outputs name values, none twice.</item>
 /// <item>Layers: names are not empty and unique; groups, rows, columns, copies and vectors are at least 1; input and output are numeric
 /// values.</item>
+/// <item>Sharing: a layer that uses another's tiles names an earlier one that has its own, with the same matrix, weights, scales, blocks, packing, copies, ADC ranges
+/// and noise.</item>
 /// <item>Views: axes or window lists have the rank of the input; kernels, strides and dilations are at least 1, pads at least 0; input,
 /// output and matrix agree in every known dimension; only a convolution has several groups.</item>
 /// <item>Weights: groups x rows x columns elements of the type that the chip's weight bits ask for; codes are such that the cells hold them
@@ -29,8 +31,8 @@ namespace AimcCompiler.Binary;
 /// <item>Conversions: on a chip with flip, granular ADC and unsigned pulses, whose ADC takes what the flip rule lets through (half of a
 /// tile's full scale), no column sum exceeds the ADC.</item>
 /// <item>Partitions: names are not empty and unique, models are not empty, inputs and outputs name values, no output twice, at least one.</item>
-/// <item>Instructions: each layer and each partition runs exactly once; every value is written once, before it is read; inputs are never
-/// written; outputs are written, or are inputs.</item>
+/// <item>Instructions: each layer and each partition runs exactly once, in the program or in the body of one loop; every value is written once, before it is read;
+/// inputs are never written; outputs are written, or are inputs. What exists inside a loop is not read behind it; a loop has no loop inside.</item>
 /// <item>Nodes: names are not empty, homes and reasons are known, counts are not negative, layers exist.</item>
 /// </list></summary>
 public static partial class ProgramVerifier
@@ -58,8 +60,18 @@ public static partial class ProgramVerifier
             string name = NameOf(layer);
             VerifyLayer(program, layer, name);
             VerifyView(program, layer, name);
-            VerifyWeights(program.Chip.Tile, layer, name);
+            bool shares = VerifySharing(program, layer, name);
+            if (!shares)
+            {
+                VerifyWeights(program.Chip.Tile, layer, name);
+            }
+
             VerifyScales(program.Chip.Tile, layer, name);
+            if (shares)
+            {
+                continue;
+            }
+
             VerifyBlocks(program, layer, name);
             VerifyRowBlocks(layer, name);
             VerifyCover(layer, name);
@@ -159,6 +171,29 @@ public static partial class ProgramVerifier
         }
     }
 
+    /// <returns>True = the owner of the tiles is verified instead.</returns>
+    private static bool VerifySharing(MappedProgram program, MappedLayer layer, string name)
+    {
+        if (layer.SharesTilesOf is not { } index)
+        {
+            return false;
+        }
+
+        Check(
+            index >= 0 && index < program.Layers.Length && !ReferenceEquals(program.Layers[index], layer) && program.Layers.IndexOf(layer) > index,
+            $"{name} shares the tiles of layer {index}, which does not come before it");
+        MappedLayer owner = program.Layers[index];
+        Check(owner.SharesTilesOf is null, $"{name} shares the tiles of {NameOf(owner)}, which has none of its own");
+        Check(
+            (owner.Groups, owner.Rows, owner.Columns, owner.Packing, owner.Copies, owner.NoiseKey)
+                == (layer.Groups, layer.Rows, layer.Columns, layer.Packing, layer.Copies, layer.NoiseKey),
+            $"{name} shares the tiles of {NameOf(owner)}, whose matrix, packing, copies or noise differ");
+        Check(
+            owner.Weights == layer.Weights && owner.Blocks == layer.Blocks && owner.Scales == layer.Scales && owner.AdcRanges.SequenceEqual(layer.AdcRanges),
+            $"{name} shares the tiles of {NameOf(owner)} and has weights, blocks, scales or ADC ranges of its own");
+        return true;
+    }
+
     private static void VerifyView(MappedProgram program, MappedLayer layer, string name)
     {
         ImmutableArray<long> input = program.Values[layer.Input].Shape;
@@ -203,6 +238,10 @@ public static partial class ProgramVerifier
             }
         }
 
+        Check(Enum.IsDefined(view.AutoPad), $"{name} has the unknown automatic pads {(int)view.AutoPad}");
+        Check(
+            view.AutoPad == AutoPad.None || (view.PadsBegin.All(p => p == 0) && view.PadsEnd.All(p => p == 0)),
+            $"{name} has automatic pads and fixed ones");
         Check(input.Length == rank + 2, $"{name} has an input of rank {input.Length}, its windows need {rank + 2}");
         Check(output.Length == rank + 2, $"{name} has an output of rank {output.Length}, its windows need {rank + 2}");
         long window = 1;
@@ -222,8 +261,9 @@ public static partial class ProgramVerifier
             if (input[i + 2] >= 0)
             {
                 // Not OutputExtent at once: its division rounds a window that does not fit up to one output.
-                long reach = ((long)view.Dilations[i] * (view.Kernel[i] - 1L)) + 1;
-                long padded = input[i + 2] + view.PadsBegin[i] + view.PadsEnd[i];
+                long reach = view.Reach(i);
+                var (begin, end) = view.Pads(i, input[i + 2]);
+                long padded = input[i + 2] + begin + end;
                 Check(reach <= padded, $"{name} has a window that reaches over {reach} along axis {i}, its padded input has {padded}");
                 long windows = view.OutputExtent(i, input[i + 2]);
                 CheckDimension(output[i + 2], windows, $"{name} has {windows} windows along axis {i} and writes a dimension");
@@ -260,7 +300,7 @@ public static partial class ProgramVerifier
         Check(
             element == WeightElement.Int16 || (element == WeightElement.Int8 && bits <= 8),
             $"{name} has weights of type {element}, the chip's {bits} bits need {(bits <= 8 ? WeightElement.Int8 : WeightElement.Int16)}");
-        int lowest = LowestCode(encoding);
+        int lowest = encoding.LowestCode();
         int at = element == WeightElement.Int8
             ? IndexOutside(weights.Int8, lowest, encoding.MaxCode)
             : IndexOutside(weights.Int16, lowest, encoding.MaxCode);
@@ -275,22 +315,6 @@ public static partial class ProgramVerifier
 
     private static int IndexOutside(ReadOnlySpan<short> codes, int lowest, int highest) =>
         codes.IndexOfAnyExceptInRange((short)lowest, (short)highest);
-
-    /// <summary>-2^(B-1) where slices and cells can hold it, else its successor.</summary>
-    internal static int LowestCode(WeightEncoding encoding)
-    {
-        int code = -encoding.MaxCode - 1;
-        Span<int> digits = stackalloc int[encoding.Slices];
-        encoding.Split(code, digits);
-        bool holds = encoding.Join(digits) == code;
-        foreach (int digit in digits)
-        {
-            var (positive, negative) = encoding.Levels(digit);
-            holds &= positive >= 0 && positive <= encoding.MaxLevel && negative >= 0 && negative <= encoding.MaxLevel;
-        }
-
-        return holds ? code : code + 1;
-    }
 
     private static void VerifyScales(TileDescription tile, MappedLayer layer, string name)
     {
@@ -421,12 +445,12 @@ public static partial class ProgramVerifier
     private static void VerifyTiles(MappedProgram program)
     {
         var geometry = new TileGeometry(program.Chip.Tile);
-        var placed = program.Layers.SelectMany((layer, index) => layer.Blocks.Select(block => (Layer: index, Block: block)))
+        var placed = program.Layers.Where(l => l.SharesTilesOf is null).SelectMany(layer => layer.Blocks.Select(block => (Layer: layer, Block: block)))
             .OrderBy(p => (p.Block.Tile, p.Block.TileRow, p.Block.TileColumn));
 
         // Per physical column of the tile at hand: the row below the lowest cell taken so far, and by whom.
         int[] ends = new int[program.Chip.Tile.Columns];
-        int[] owners = new int[program.Chip.Tile.Columns];
+        MappedLayer?[] owners = new MappedLayer?[program.Chip.Tile.Columns];
         int tile = -1;
         foreach (var (layer, block) in placed)
         {
@@ -442,9 +466,8 @@ public static partial class ProgramVerifier
             {
                 if (ends[c] > block.TileRow)
                 {
-                    string owner = NameOf(program.Layers[owners[c]]);
                     throw new InvalidIrException(
-                        $"blocks of {owner} and {NameOf(program.Layers[layer])} share the cell of row {block.TileRow} and column {c} of tile {tile}");
+                        $"blocks of {NameOf(owners[c]!)} and {NameOf(layer)} share the cell of row {block.TileRow} and column {c} of tile {tile}");
                 }
 
                 ends[c] = end;
@@ -494,6 +517,7 @@ public static partial class ProgramVerifier
     private static void VerifyInstructions(MappedProgram program)
     {
         bool[] isWritten = new bool[program.Values.Length];
+        bool[] isInside = new bool[program.Values.Length];
         foreach (int input in program.Inputs)
         {
             isWritten[input] = true;
@@ -503,38 +527,111 @@ public static partial class ProgramVerifier
         bool[] partitionHasRun = new bool[program.Partitions.Length];
         for (int i = 0; i < program.Instructions.Length; i++)
         {
-            switch (program.Instructions[i])
-            {
-                case MvmInstruction(int layer):
-                    Run(i, layer, layerHasRun, "layer");
-                    Read(i, program.Layers[layer].Input);
-                    Write(i, program.Layers[layer].Output);
-                    break;
-                case DigitalInstruction(int partition):
-                    Run(i, partition, partitionHasRun, "partition");
-                    foreach (int input in program.Partitions[partition].Inputs)
-                    {
-                        Read(i, input);
-                    }
-
-                    foreach (int output in program.Partitions[partition].Outputs)
-                    {
-                        Write(i, output);
-                    }
-
-                    break;
-                default:
-                    Check(false, $"instruction {i} does nothing");
-                    break;
-            }
+            Execute(i, program.Instructions[i]);
         }
 
         Check(!layerHasRun.Contains(false), $"layer {layerHasRun.IndexOf(false)} is never run");
         Check(!partitionHasRun.Contains(false), $"partition {partitionHasRun.IndexOf(false)} is never run");
         foreach (int output in program.Outputs)
         {
-            Check(isWritten[output], $"program output {Value(output)} is never written");
+            Check(isWritten[output] && !isInside[output], $"program output {Value(output)} is never written");
         }
+
+        void Execute(int at, Instruction instruction)
+        {
+            switch (instruction)
+            {
+                case MvmInstruction(int layer):
+                    Run(at, layer, layerHasRun, "layer");
+                    Read(at, program.Layers[layer].Input);
+                    Write(at, program.Layers[layer].Output);
+                    break;
+                case DigitalInstruction(int partition):
+                    Run(at, partition, partitionHasRun, "partition");
+                    foreach (int input in program.Partitions[partition].Inputs)
+                    {
+                        Read(at, input);
+                    }
+
+                    foreach (int output in program.Partitions[partition].Outputs)
+                    {
+                        Write(at, output);
+                    }
+
+                    break;
+                case LoopInstruction loop:
+                    Loop(at, loop);
+                    break;
+                default:
+                    Check(false, $"instruction {at} does nothing");
+                    break;
+            }
+        }
+
+        void Loop(int at, LoopInstruction loop)
+        {
+            Check(IsName(loop.Name), $"instruction {at} is a loop without a name");
+            int[] all = [loop.Scanned, loop.Slice, loop.Step ?? loop.Slice, loop.Collected, loop.Sequence, .. loop.States.SelectMany(s => (int[])[s.Initial ?? s.Current, s.Current, s.Next, s.Final ?? s.Next])];
+            int outside = Array.Find(all, v => v < 0 || v >= program.Values.Length);
+            Check(Array.TrueForAll(all, v => v >= 0 && v < program.Values.Length), $"instruction {at} names value {outside}, there are {program.Values.Length} values");
+            Read(at, loop.Scanned);
+            foreach (int initial in loop.States.Select(s => s.Initial).OfType<int>())
+            {
+                Read(at, initial);
+            }
+
+            bool[] before = [.. isWritten];
+            Write(at, loop.Slice);
+            if (loop.Step is { } step)
+            {
+                Write(at, step);
+            }
+
+            foreach (LoopState state in loop.States)
+            {
+                Write(at, state.Current);
+            }
+
+            foreach (Instruction inner in loop.Body)
+            {
+                Check(inner is not LoopInstruction, $"instruction {at} is a loop with a loop inside");
+                Execute(at, inner);
+            }
+
+            foreach (int value in loop.States.Select(s => s.Next).Append(loop.Collected))
+            {
+                Check(isWritten[value] && !before[value], $"instruction {at} is a loop in which nothing writes {Value(value)}");
+            }
+
+            VerifyStates(at, loop);
+            for (int v = 0; v < before.Length; v++)
+            {
+                isInside[v] |= isWritten[v] && !before[v];
+            }
+
+            Write(at, loop.Sequence);
+            foreach (int final in loop.States.Select(s => s.Final).OfType<int>())
+            {
+                Write(at, final);
+            }
+        }
+
+        void VerifyStates(int at, LoopInstruction loop)
+        {
+            CheckFloat(at, loop.Scanned);
+            CheckFloat(at, loop.Collected);
+            Check(program.Values[loop.Scanned].Shape.Length >= 2, $"instruction {at} cuts {Value(loop.Scanned)}, which has no time and batch");
+            foreach (LoopState state in loop.States)
+            {
+                CheckFloat(at, state.Current);
+                Check(
+                    state.Initial is not null || program.Values[state.Current].Shape.Skip(1).All(d => d > 0),
+                    $"instruction {at} begins {Value(state.Current)} with zeros of an unknown shape");
+            }
+        }
+
+        void CheckFloat(int at, int value) =>
+            Check(program.Values[value].Type == TensorType.Float, $"instruction {at} loops over {Value(value)} of type {program.Values[value].Type}, float is needed");
 
         void Run(int at, int index, bool[] hasRun, string kind)
         {
@@ -543,7 +640,7 @@ public static partial class ProgramVerifier
             hasRun[index] = true;
         }
 
-        void Read(int at, int value) => Check(isWritten[value], $"instruction {at} reads {Value(value)} before it is written");
+        void Read(int at, int value) => Check(isWritten[value] && !isInside[value], $"instruction {at} reads {Value(value)} {(isInside[value] ? "outside its loop" : "before it is written")}");
 
         void Write(int at, int value)
         {

@@ -18,9 +18,12 @@ public static class AimcCompilation
     [
         ("fold-constants", "replace nodes that read only constants by their results"),
         ("fold-batch-norm", "fold BatchNormalization into the convolution or product before it"),
-        ("calibrate", "types and shapes of every value; input ranges from samples"),
+        ("expand-mvms", "operators that hold a constant-weight product to the product and what is around it"),
+        ("infer-types", "types and shapes of every value, from ONNX Runtime"),
+        ("expand-ranked-mvms", "the same for products whose form depends on ranks"),
+        ("calibrate", "input ranges from samples"),
         ("partition-graph", "each node to tiles, digital units or host, with the reason"),
-        ("lower-to-mvm", "Conv, Gemm, MatMul to a weight matrix and a view of the input"),
+        ("lower-to-mvm", "each product to a weight matrix and a view of the input; recurrent operators to time loops"),
         ("quantize-weights", "weights to codes of the chip's bits, or contents of analog cells"),
         ("encode", "sign encoding: differential pair or offset"),
         ("slice-bits", "codes to digits that a cell can hold"),
@@ -44,26 +47,52 @@ public static class AimcCompilation
         var folded = runner.Run("fold-constants", () => FoldConstants.Run(bound), Constructed, g => IrPrinter.Print(g));
         // Before calibrate: the values between a convolution and its normalisation go away.
         var simple = runner.Run("fold-batch-norm", () => FoldBatchNorm.Run(folded), Constructed, g => IrPrinter.Print(g));
-        var calibrated = runner.Run("calibrate", () => Calibrate.Run(simple, options), Verify, Print);
-        var partitioned = runner.Run(
-            "partition-graph",
-            () => PartitionGraph.Run(calibrated, options, diagnostics),
-            Verify,
-            p => IrPrinter.Print(p.Graph, n => IrPrinter.Note(p.Homes[n.Id])));
-        var lowered = runner.Run("lower-to-mvm", () => LowerToMvm.Run(partitioned, chip, options, diagnostics), IrVerifier.Verify, IrPrinter.Print);
-        // Before splitting: row blocks of a column share its scale, so that their partial sums add as integers.
-        var quantized = runner.Run("quantize-weights", () => QuantizeWeights.Run(lowered, chip), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
-        var encoded = runner.Run("encode", () => Encode.Run(quantized, chip), IrVerifier.Verify, IrPrinter.Print);
-        var sliced = runner.Run("slice-bits", () => SliceBits.Run(encoded), IrVerifier.Verify, IrPrinter.Print);
-        // After slicing: how many columns of a matrix fit a tile depends on the slices.
-        var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
-        var placed = runner.Run(
-            "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics), p => IrVerifier.Verify(p.Graph, chip, p.Chips), p => IrPrinter.Print(p.Graph));
+        // Before types are known: ONNX Runtime has no kernel for some of the forms that this takes apart.
+        var apart = runner.Run("expand-mvms", () => ExpandMvms.Run(simple, options), Constructed, g => IrPrinter.Print(g));
+        var typed = runner.Run("infer-types", () => Calibrate.InferTypes(apart), Typed, g => IrPrinter.Print(g));
+        // Again: stacked and permuted products are told apart by ranks.
+        var expanded = runner.Run("expand-ranked-mvms", () => ExpandMvms.Run(typed, options), Constructed, g => IrPrinter.Print(g));
+        var calibrated = runner.Run("calibrate", () => Calibrate.Run(expanded, options), Verify, Print);
+        ImmutableHashSet<NodeId> unplaced = [];
+        PlacedGraph placed;
+        while (true)
+        {
+            var partitioned = runner.Run(
+                "partition-graph",
+                () => PartitionGraph.Run(calibrated, options, diagnostics, unplaced),
+                Verify,
+                p => IrPrinter.Print(p.Graph, n => IrPrinter.Note(p.Homes[n.Id])));
+            var lowered = runner.Run("lower-to-mvm", () => LowerToMvm.Run(partitioned, chip, options, diagnostics), IrVerifier.Verify, IrPrinter.Print);
+            // Before splitting: row blocks of a column share its scale, so that their partial sums add as integers.
+            var quantized = runner.Run("quantize-weights", () => QuantizeWeights.Run(lowered, chip), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+            var encoded = runner.Run("encode", () => Encode.Run(quantized, chip), IrVerifier.Verify, IrPrinter.Print);
+            var sliced = runner.Run("slice-bits", () => SliceBits.Run(encoded), IrVerifier.Verify, IrPrinter.Print);
+            // After slicing: how many columns of a matrix fit a tile depends on the slices.
+            var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+            placed = runner.Run(
+                "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
+            if (placed.Unplaced.IsEmpty)
+            {
+                break;
+            }
+
+            // What the chip has no tiles for is digital from the partition on, and what it was part of is lowered without it.
+            unplaced = unplaced.Union(placed.Unplaced);
+        }
+
         string? calibration = options.Calibration is null ? null : ProgramRanges.Describe(options.CalibrationQuantile);
         var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration), ProgramVerifier.Verify, Print);
         Warn(program, diagnostics);
         WarnOfClipping(program, diagnostics);
         return new CompilationResult(program, [.. diagnostics.Diagnostics]);
+    }
+
+    private static void VerifyPlaced(PlacedGraph placed, ChipDescription chip)
+    {
+        if (placed.Unplaced.IsEmpty)
+        {
+            IrVerifier.Verify(placed.Graph, chip, placed.Chips);
+        }
     }
 
     private static void Warn(MappedProgram program, DiagnosticBag diagnostics)
@@ -114,12 +143,14 @@ public static class AimcCompilation
     /// so a graph that exists is verified.</summary>
     private static void Constructed(Graph graph) => ArgumentNullException.ThrowIfNull(graph);
 
+    internal static void Verify(CalibratedGraph calibrated) => Typed(calibrated.Graph);
+
     /// <summary>Every value has facts, and what is declared of a shape does not contradict the profiled one.</summary>
-    internal static void Verify(CalibratedGraph calibrated)
+    internal static void Typed(Graph graph)
     {
-        foreach (string value in calibrated.Graph.Nodes.SelectMany(n => n.Writes))
+        foreach (string value in graph.Nodes.SelectMany(n => n.Writes))
         {
-            if (!calibrated.Graph.Facts.TryGetValue(value, out var facts))
+            if (!graph.Facts.TryGetValue(value, out var facts))
             {
                 throw new InvalidIrException($"%{value} has no type");
             }

@@ -23,6 +23,12 @@ public sealed record CompileOptions
 
     public DepthwisePolicy Depthwise { get; init; } = DepthwisePolicy.Digital;
 
+    /// <summary>Embedding tables stand on tiles too: each look-up is a product with a one-hot vector.</summary>
+    public bool AnalogEmbedding { get; init; }
+
+    /// <summary>Layers with equal weights share their tiles.</summary>
+    public bool SharesWeights { get; init; } = true;
+
     /// <summary>Nodes that must be on tiles, by name.</summary>
     public ImmutableArray<string> Analog { get; init; } = [];
 

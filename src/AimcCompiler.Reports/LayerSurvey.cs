@@ -27,7 +27,7 @@ internal sealed class LayerSurvey
         CellsUsed = Layer.Blocks.Sum(CellsOf);
         CellsOfOneCopy = _copy.Sum(CellsOf);
         long weights = (long)Layer.Groups * Layer.Rows * Layer.Columns;
-        Macs = Node is { Macs: > 0 } node ? node.Macs : weights * Layer.VectorsPerInference;
+        Macs = weights * Layer.VectorsPerInference;
         Work = WorkOf(Math.Max(1, Macs / weights));
     }
 
@@ -135,6 +135,8 @@ internal sealed class LayerSurvey
             Macs: Macs)
         {
             UnsignedCodes = Input.IsUnsigned,
+            SharesTilesOf = Layer.SharesTilesOf,
+            IsSerial = _program.Instructions.OfType<LoopInstruction>().SelectMany(l => l.Body).OfType<MvmInstruction>().Any(m => ReferenceEquals(_program.Layers[m.Layer], Layer)),
         };
     }
 

@@ -22,10 +22,10 @@ internal static class MappingSurvey
         NetworkCost cost = CostOf(program, surveys);
         long tilesUsed = program.Layers.SelectMany(l => l.Blocks).Select(b => b.Tile).Distinct().LongCount();
         long cellsOfTile = (long)program.Chip.Tile.Rows * program.Chip.Tile.Columns;
-        long cellsUsed = surveys.Sum(s => s.CellsUsed);
+        long cellsUsed = surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => s.CellsUsed);
         long analogMacs = surveys.Sum(s => s.Macs);
         long digitalMacs = DigitalMacs(program, out bool isEstimate);
-        long analogParameters = program.Layers.Sum(l => (long)l.Groups * l.Rows * l.Columns);
+        long analogParameters = program.Layers.Where(l => l.SharesTilesOf is null).Sum(l => (long)l.Groups * l.Rows * l.Columns);
         return new MappingReport
         {
             Producer = program.Producer,
@@ -45,7 +45,7 @@ internal static class MappingSurvey
             AnalogMacShare = Share(analogMacs, analogMacs + digitalMacs),
             AnalogMacShareIsEstimate = isEstimate,
             AnalogParameters = analogParameters,
-            // A weight that two nodes read stands on tiles twice; more than all of the model cannot be there.
+            // Weights that the compiler computed are not among the model's parameters; more than all of the model cannot be there.
             AnalogParameterShare = Share(Math.Min(analogParameters, program.ModelParameters), program.ModelParameters),
             DepthwiseParametersDigital = program.Nodes.Where(n => n.Reason == FallbackReason.Depthwise).Sum(n => n.Parameters),
             NodesAnalog = program.Nodes.Count(n => n.Home == Home.Analog),
@@ -132,7 +132,7 @@ internal static class MappingSurvey
         }
 
         long cellsOfTile = (long)program.Chip.Tile.Rows * program.Chip.Tile.Columns;
-        long leastTiles = (surveys.Sum(s => s.CellsOfOneCopy) + cellsOfTile - 1) / cellsOfTile;
+        long leastTiles = (surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => s.CellsOfOneCopy) + cellsOfTile - 1) / cellsOfTile;
         int slowest = Enumerable.Range(0, surveys.Length).MaxBy(i => cost.Layers[i].TimeNs ?? cost.Layers[i].Work.MvmsPerInference);
         long? total = TilesTotal(program);
         bool isFull = total - tilesUsed < surveys[slowest].TilesPerCopy;

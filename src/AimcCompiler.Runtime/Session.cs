@@ -37,7 +37,13 @@ public sealed class Session : IDisposable
         }
 
         var device = DeviceModel.Create(program.Chip.Tile.Cell, program.Chip.Tile.Noise.Read);
-        _layers = [.. Enumerable.Range(0, program.Layers.Length).Select(i => new LayerExecutor(program, i, device, options, path, observers?.Invoke(i)))];
+        List<LayerExecutor> layers = [];
+        for (int i = 0; i < program.Layers.Length; i++)
+        {
+            layers.Add(new LayerExecutor(program, i, device, options, path, observers?.Invoke(i), program.Layers[i].SharesTilesOf is { } owner ? layers[owner] : null));
+        }
+
+        _layers = [.. layers];
         _ownsPartitions = partitions is null;
         _partitions = partitions ?? new DigitalPartitions(program);
         _lastUse = LastUses(program);
@@ -62,26 +68,10 @@ public sealed class Session : IDisposable
                 values[input] = new DigitalValue(Checked(inputs, _program.Values[input]));
             }
 
-            int samples = Samples(inputs);
+            Execution execution = new(this, values, Samples(inputs), firstSample, observe, cancellation);
             for (int i = 0; i < _program.Instructions.Length; i++)
             {
-                cancellation.ThrowIfCancellationRequested();
-                switch (_program.Instructions[i])
-                {
-                    case MvmInstruction mvm:
-                        var layer = _program.Layers[mvm.Layer];
-                        var input = values[layer.Input]!.ToTensor();
-                        var output = _layers[mvm.Layer].Run(input, samples, firstSample);
-                        observe?.Invoke(mvm.Layer, input, output);
-                        values[layer.Output] = new DigitalValue(Convert(output, _program.Values[layer.Output].Type));
-                        break;
-                    case DigitalInstruction digital:
-                        _partitions.Run(digital.Partition, values, cancellation);
-                        break;
-                    default:
-                        throw new System.Diagnostics.UnreachableException();
-                }
-
+                execution.Run(_program.Instructions[i]);
                 for (int v = 0; v < values.Length; v++)
                 {
                     if (_lastUse[v] == i)
@@ -103,6 +93,135 @@ public sealed class Session : IDisposable
         }
     }
 
+    /// <summary>One batch on its way through the program.</summary>
+    /// <param name="session">The program.</param>
+    /// <param name="values">What instructions wrote so far.</param>
+    /// <param name="samples">Samples in the batch.</param>
+    /// <param name="firstSample">Index of the first in the data set.</param>
+    /// <param name="observe">Called with every layer's index, input and output; null = not.</param>
+    /// <param name="cancellation">Stops between instructions.</param>
+    private sealed class Execution(
+        Session session, DigitalValue?[] values, int samples, long firstSample, Action<int, Tensor, Tensor>? observe, CancellationToken cancellation)
+    {
+        private readonly MappedProgram _program = session._program;
+
+        /// <summary>MVMs of a sample that the tiles of each layer have done: the ordinal of the next.</summary>
+        private readonly uint[] _done = new uint[session._program.Layers.Length];
+
+        public void Run(Instruction instruction)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            switch (instruction)
+            {
+                case MvmInstruction mvm:
+                    var layer = _program.Layers[mvm.Layer];
+                    int tiles = layer.SharesTilesOf ?? mvm.Layer;
+                    var input = values[layer.Input]!.ToTensor();
+                    var output = session._layers[mvm.Layer].Run(input, samples, firstSample, _done[tiles], out uint done);
+                    _done[tiles] += done;
+                    observe?.Invoke(mvm.Layer, input, output);
+                    values[layer.Output] = new DigitalValue(Convert(output, _program.Values[layer.Output].Type));
+                    break;
+                case DigitalInstruction digital:
+                    session._partitions.Run(digital.Partition, values, cancellation);
+                    break;
+                case LoopInstruction loop:
+                    Loop(loop);
+                    break;
+                default:
+                    throw new System.Diagnostics.UnreachableException();
+            }
+        }
+
+        private void Loop(LoopInstruction loop)
+        {
+            var scanned = values[loop.Scanned]!.ToTensor();
+            int steps = (int)scanned.Shape[0];
+            ImmutableArray<long> slice = scanned.Shape.RemoveAt(0);
+            int size = (int)Tensor.CountOf(slice);
+            foreach (var state in loop.States)
+            {
+                // A copy: the initial value may be used elsewhere, and a state is disposed of when the next is there.
+                values[state.Current] = new DigitalValue(
+                    state.Initial is { } initial ? Copy(values[initial]!.ToTensor()) : Tensor.Zeros(TensorType.Float, [slice[0], .. _program.Values[state.Current].Shape.Skip(1)]));
+            }
+
+            float[]? collected = null;
+            ImmutableArray<long> shape = [];
+            for (int i = 0; i < steps; i++)
+            {
+                int step = loop.IsReverse ? steps - 1 - i : i;
+                values[loop.Slice] = new DigitalValue(new Tensor(TensorType.Float, slice, scanned.Floats.AsSpan(step * size, size).ToArray()));
+                if (loop.Step is { } number)
+                {
+                    values[number] = new DigitalValue(new Tensor(TensorType.Int64, [], new long[] { step }));
+                }
+
+                foreach (var instruction in loop.Body)
+                {
+                    Run(instruction);
+                }
+
+                var written = values[loop.Collected]!.ToTensor();
+                shape = [steps, .. written.Shape];
+                collected ??= new float[Tensor.CountOf(shape)];
+                written.Floats.CopyTo(collected.AsSpan(step * written.Floats.Length));
+                foreach (var state in loop.States)
+                {
+                    // Two states, or a state and what is collected, may be one value.
+                    var next = new DigitalValue(Copy(values[state.Next]!.ToTensor()));
+                    Drop(state.Current);
+                    values[state.Current] = next;
+                }
+
+                Drop(loop.Slice);
+                if (loop.Step is { } done)
+                {
+                    Drop(done);
+                }
+
+                foreach (int value in Written(loop))
+                {
+                    Drop(value);
+                }
+            }
+
+            if (collected is null)
+            {
+                shape = [0, slice[0], .. _program.Values[loop.Collected].Shape.Skip(1)];
+            }
+
+            values[loop.Sequence] = new DigitalValue(new Tensor(TensorType.Float, shape, collected ?? []));
+            foreach (var state in loop.States)
+            {
+                if (state.Final is { } final)
+                {
+                    values[final] = values[state.Current];
+                    values[state.Current] = null;
+                }
+                else
+                {
+                    Drop(state.Current);
+                }
+            }
+        }
+
+        private IEnumerable<int> Written(LoopInstruction loop) => loop.Body.SelectMany(i => i switch
+        {
+            MvmInstruction mvm => [_program.Layers[mvm.Layer].Output],
+            DigitalInstruction digital => _program.Partitions[digital.Partition].Outputs.AsEnumerable(),
+            _ => throw new System.Diagnostics.UnreachableException(),
+        });
+
+        private void Drop(int value)
+        {
+            values[value]?.Dispose();
+            values[value] = null;
+        }
+
+        private static Tensor Copy(Tensor tensor) => new(tensor.Type, tensor.Shape, (Array)tensor.Data.Clone());
+    }
+
     /// <summary>Conversions of each layer that clipped so far.</summary>
     public ImmutableArray<long> ClippedConversions => [.. _layers.Select(l => l.Clipped)];
 
@@ -121,19 +240,9 @@ public sealed class Session : IDisposable
         Array.Fill(last, -1);
         for (int i = 0; i < program.Instructions.Length; i++)
         {
-            switch (program.Instructions[i])
+            foreach (int v in Used(program, program.Instructions[i]))
             {
-                case MvmInstruction mvm:
-                    last[program.Layers[mvm.Layer].Input] = i;
-                    last[program.Layers[mvm.Layer].Output] = Math.Max(last[program.Layers[mvm.Layer].Output], i);
-                    break;
-                case DigitalInstruction digital:
-                    foreach (int v in program.Partitions[digital.Partition].Inputs.Concat(program.Partitions[digital.Partition].Outputs))
-                    {
-                        last[v] = Math.Max(last[v], i);
-                    }
-
-                    break;
+                last[v] = i;
             }
         }
 
@@ -144,6 +253,17 @@ public sealed class Session : IDisposable
 
         return last;
     }
+
+    private static IEnumerable<int> Used(MappedProgram program, Instruction instruction) => instruction switch
+    {
+        MvmInstruction mvm => [program.Layers[mvm.Layer].Input, program.Layers[mvm.Layer].Output],
+        DigitalInstruction digital => program.Partitions[digital.Partition].Inputs.Concat(program.Partitions[digital.Partition].Outputs),
+        LoopInstruction loop =>
+        [
+            loop.Scanned, loop.Sequence, .. loop.States.SelectMany(s => (int?[])[s.Initial, s.Final]).OfType<int>(), .. loop.Body.SelectMany(i => Used(program, i)),
+        ],
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
 
     private static Tensor Checked(IReadOnlyDictionary<string, Tensor> inputs, ProgramValue value)
     {

@@ -135,7 +135,7 @@ internal static class RunWork
                     case Half[] a:
                         a[i] = (Half)normals[i];
                         break;
-                    case byte[] a:
+                    case byte[] a when value.Type == TensorType.UInt8:
                         a[i] = (byte)Math.Clamp(128 + (32 * normals[i]), 0, 255);
                         break;
                     case sbyte[] a:

@@ -36,8 +36,8 @@ public sealed record LayerCost
     /// <summary>Energy of one MVM over all tiles of one copy.</summary>
     public required TileEnergy MvmEnergy { get; init; }
 
-    /// <summary>Time the layer is busy per inference: ceil(MVMs / copies) initiation intervals.</summary>
-    public double? TimeNs => LayerWork.CeilingDivide(Work.MvmsPerInference, Work.Copies) * Timing.InitiationIntervalNs;
+    /// <summary>Time the layer is busy per inference: ceil(MVMs / copies) initiation intervals; in a recurrence, so many whole MVMs.</summary>
+    public double? TimeNs => LayerWork.CeilingDivide(Work.MvmsPerInference, Work.Copies) * (Work.IsSerial ? Timing.LatencyNs : Timing.InitiationIntervalNs);
 
     /// <summary>Energy per inference.</summary>
     public TileEnergy Energy => MvmEnergy * Work.MvmsPerInference;

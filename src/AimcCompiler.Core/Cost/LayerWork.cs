@@ -29,6 +29,12 @@ public sealed record LayerWork(
     /// <summary>The compiler proved the inputs non-negative and the chip then uses unsigned codes.</summary>
     public bool UnsignedCodes { get; init; }
 
+    /// <summary>Every MVM waits for the one before it: a recurrence.</summary>
+    public bool IsSerial { get; init; }
+
+    /// <summary>Index of the layer on whose tiles this one runs, in turn with it; null = its own.</summary>
+    public int? SharesTilesOf { get; init; }
+
     /// <summary>MVMs of the preceding layer that must be done before the first of this one: a window's rows for a convolution
     /// ((kernel height - 1) x width + kernel width), all of them for a fully connected layer; 0 at the input.</summary>
     public long FillMvms { get; init; }

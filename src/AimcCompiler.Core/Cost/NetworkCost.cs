@@ -6,20 +6,23 @@ public sealed record NetworkCost
 {
     public required IReadOnlyList<LayerCost> Layers { get; init; }
 
-    public long Tiles => Layers.Sum(l => l.Tiles);
+    public long Tiles => Layers.Where(l => l.Work.SharesTilesOf is null).Sum(l => l.Tiles);
 
     public long TileMvms => Layers.Sum(l => l.TileMvms);
 
     public long Macs => Layers.Sum(l => l.Work.Macs);
 
     /// <summary>Used unit cells over the cells of all tiles, 0 .. 1.</summary>
-    public double? Utilization => Tiles == 0 ? null : Layers.Sum(l => l.Utilization * l.Tiles) / Tiles;
+    public double? Utilization => Tiles == 0 ? null : Layers.Where(l => l.Work.SharesTilesOf is null).Sum(l => l.Utilization * l.Tiles) / Tiles;
 
     /// <summary>Energy per inference, part by part.</summary>
     public TileEnergy? Energy => Layers.Count == 0 ? null : Layers.Select(l => l.Energy).Aggregate((a, b) => a + b);
 
-    /// <summary>Time of the slowest layer: with every layer at work on its own sample, a result comes out that often.</summary>
-    public double? BottleneckNs => Sum([.. Layers.Select(l => l.TimeNs)], times => times.Max());
+    /// <summary>Time of the slowest layer, or of the slowest of those that take the same tiles in turn: with every layer at work on its own sample, a result comes out
+    /// that often.</summary>
+    public double? BottleneckNs => Sum(
+        [.. Layers.Select((l, i) => (Owner: l.Work.SharesTilesOf ?? i, l.TimeNs)).GroupBy(l => l.Owner).Select(g => g.Aggregate((double?)0, (sum, l) => sum + l.TimeNs))],
+        times => times.Max());
 
     public double? InferencesPerSecond => 1e9 / BottleneckNs;
 

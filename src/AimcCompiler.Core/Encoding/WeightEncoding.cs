@@ -56,6 +56,22 @@ public sealed class WeightEncoding
     /// <summary>What is added to a code so that it is not negative: 2^(B-1) for the offset encodings, else 0. An analog offset cell holds (1 + u) / 2.</summary>
     public int Offset { get; }
 
+    /// <summary>The lowest code that slices and cells can hold: -2^(B-1), which occurs in imported integers, or its successor.</summary>
+    public int LowestCode()
+    {
+        int code = -MaxCode - 1;
+        Span<int> digits = stackalloc int[Slices];
+        Split(code, digits);
+        bool holds = Join(digits) == code;
+        foreach (int digit in digits)
+        {
+            var (positive, negative) = Levels(digit);
+            holds &= positive >= 0 && positive <= MaxLevel && negative >= 0 && negative <= MaxLevel;
+        }
+
+        return holds ? code : code + 1;
+    }
+
     public bool IsAnalog => WeightBits is null;
 
     public bool IsDifferential => Sign is SignEncoding.DifferentialOneSided or SignEncoding.DifferentialTwoSided;

@@ -25,19 +25,54 @@ public sealed record MatrixView(int InputAxis, int OutputAxis) : InputView
 /// <param name="PadsBegin">Zeros before, per spatial axis.</param>
 /// <param name="PadsEnd">Zeros after, per spatial axis.</param>
 /// <param name="Dilations">Per spatial axis.</param>
+/// <param name="AutoPad">Pads that follow the input's extent; the fixed ones are then zero.</param>
 public sealed record ConvolutionView(
     ImmutableArray<int> Kernel,
     ImmutableArray<int> Strides,
     ImmutableArray<int> PadsBegin,
     ImmutableArray<int> PadsEnd,
-    ImmutableArray<int> Dilations) : InputView
+    ImmutableArray<int> Dilations,
+    AutoPad AutoPad = AutoPad.None) : InputView
 {
-    /// <summary>The output extent of one spatial axis.</summary>
-    public long OutputExtent(int axis, long inputExtent) =>
-        ((inputExtent + PadsBegin[axis] + PadsEnd[axis] - ((Dilations[axis] * (Kernel[axis] - 1L)) + 1)) / Strides[axis]) + 1;
+    /// <summary>The input positions along one axis that a window reaches over.</summary>
+    public long Reach(int axis) => (Dilations[axis] * (Kernel[axis] - 1L)) + 1;
 
-    public override string ToString() =>
-        $"conv(kernel={Join(Kernel)}, strides={Join(Strides)}, pads={Join(PadsBegin)}:{Join(PadsEnd)}, dilations={Join(Dilations)})";
+    /// <summary>Zeros before and after one axis of an input.</summary>
+    public (long Begin, long End) Pads(int axis, long inputExtent)
+    {
+        if (AutoPad == AutoPad.None)
+        {
+            return (PadsBegin[axis], PadsEnd[axis]);
+        }
+
+        // ceil(extent / stride) outputs (ONNX Conv, auto_pad SAME).
+        long outputs = (inputExtent + Strides[axis] - 1) / Strides[axis];
+        long total = Math.Max(0, ((outputs - 1) * Strides[axis]) + Reach(axis) - inputExtent);
+        return AutoPad == AutoPad.SameUpper ? (total / 2, total - (total / 2)) : (total - (total / 2), total / 2);
+    }
+
+    /// <summary>The output extent of one spatial axis.</summary>
+    public long OutputExtent(int axis, long inputExtent)
+    {
+        var (begin, end) = Pads(axis, inputExtent);
+        return ((inputExtent + begin + end - Reach(axis)) / Strides[axis]) + 1;
+    }
+
+    public override string ToString() => AutoPad == AutoPad.None
+        ? $"conv(kernel={Join(Kernel)}, strides={Join(Strides)}, pads={Join(PadsBegin)}:{Join(PadsEnd)}, dilations={Join(Dilations)})"
+        : $"conv(kernel={Join(Kernel)}, strides={Join(Strides)}, pads={(AutoPad == AutoPad.SameUpper ? "same_upper" : "same_lower")}, dilations={Join(Dilations)})";
 
     private static string Join(ImmutableArray<int> values) => string.Join('x', values);
+}
+
+/// <summary>Pads that make ceil(extent / stride) outputs of any input.</summary>
+public enum AutoPad
+{
+    None,
+
+    /// <summary>An odd zero comes after the input.</summary>
+    SameUpper,
+
+    /// <summary>An odd zero comes before it.</summary>
+    SameLower,
 }

@@ -14,8 +14,20 @@ public sealed record AnalogLayer<TWeights>
 {
     public required LayerId Id { get; init; }
 
-    /// <summary>The ONNX node it was lowered from.</summary>
+    /// <summary>The node of the source graph that it takes the place of, or the one whose time loop it runs in.</summary>
     public required NodeId Node { get; init; }
+
+    /// <summary>The model's node.</summary>
+    public required NodeId Origin { get; init; }
+
+    /// <summary>Which product of that node it is; with <see cref="Origin"/> it names the noise.</summary>
+    public int Part { get; init; }
+
+    /// <summary>An earlier layer with the same weights, on whose tiles this one runs.</summary>
+    public LayerId? SharesTilesOf { get; init; }
+
+    /// <summary>The axis of the input that counts samples.</summary>
+    public int SampleAxis { get; init; }
 
     public required string Name { get; init; }
 
@@ -54,20 +66,21 @@ public sealed record AnalogLayer<TWeights>
 /// <param name="Source">The whole graph: layers name its nodes and values.</param>
 /// <param name="Homes">Home of every node.</param>
 /// <param name="Layers">In execution order.</param>
+/// <param name="Loops">Recurrences; their layers are among the layers.</param>
 public sealed record AnalogGraph<TWeights>(
-    Graph Source, ImmutableDictionary<NodeId, NodeHome> Homes, ImmutableArray<AnalogLayer<TWeights>> Layers)
+    Graph Source, ImmutableDictionary<NodeId, NodeHome> Homes, ImmutableArray<AnalogLayer<TWeights>> Layers, ImmutableArray<TimeLoop> Loops)
 {
-    /// <summary>Lifts a change of weights over all layers.</summary>
-    public AnalogGraph<TNext> Select<TNext>(Func<AnalogLayer<TWeights>, TNext> change) =>
-        new(Source, Homes, [.. Layers.Select(layer => layer.With(change(layer)))]);
-
-    /// <summary>The graph without some layers; their nodes are digital for the given reason.</summary>
-    public AnalogGraph<TWeights> Without(IReadOnlySet<LayerId> layers, FallbackReason reason) =>
-        this with
+    /// <summary>Lifts a change of weights over all layers; those that share tiles share what it makes.</summary>
+    public AnalogGraph<TNext> Select<TNext>(Func<AnalogLayer<TWeights>, TNext> change)
+    {
+        Dictionary<LayerId, TNext> changed = [];
+        foreach (var layer in Layers)
         {
-            Homes = Homes.SetItems(Layers.Where(l => layers.Contains(l.Id)).Select(l => KeyValuePair.Create(l.Node, new NodeHome(Home.Digital, reason, "")))),
-            Layers = [.. Layers.Where(l => !layers.Contains(l.Id))],
-        };
+            changed.Add(layer.Id, layer.SharesTilesOf is { } owner ? changed[owner] : change(layer));
+        }
+
+        return new(Source, Homes, [.. Layers.Select(layer => layer.With(changed[layer.Id]))], Loops);
+    }
 }
 
 /// <param name="Home">Where the node runs.</param>
@@ -82,6 +95,10 @@ public static class AnalogLayerExtensions
     {
         Id = layer.Id,
         Node = layer.Node,
+        Origin = layer.Origin,
+        Part = layer.Part,
+        SharesTilesOf = layer.SharesTilesOf,
+        SampleAxis = layer.SampleAxis,
         Name = layer.Name,
         Op = layer.Op,
         Input = layer.Input,

@@ -16,6 +16,9 @@ public sealed class FloatMatrix(int groups, int rows, int columns, float[] value
 
     public float[] Values { get; } = values;
 
+    /// <summary>Groups x columns quantization steps of which the column's weights are integer multiples; 0 = none known. Empty = none at all.</summary>
+    public ImmutableArray<float> Steps { get; init; } = [];
+
     public float this[int group, int row, int column] => Values[(((long)group * Rows) + row) * Columns + column];
 }
 

@@ -21,10 +21,16 @@ public sealed class Graph
 
     /// <exception cref="DiagnosticException">The nodes form a cycle, write a value twice, or read one that nothing writes; or inputs or outputs
     /// are named twice, or nothing writes an output.</exception>
-    public Graph(GraphHeader header, ImmutableArray<Node> nodes, ImmutableDictionary<string, Tensor> constants, ImmutableDictionary<string, ValueFacts> facts)
+    public Graph(
+        GraphHeader header,
+        ImmutableArray<Node> nodes,
+        ImmutableDictionary<string, Tensor> constants,
+        ImmutableDictionary<string, ValueFacts> facts,
+        ImmutableDictionary<string, ImmutableArray<float>>? steps = null)
     {
         ArgumentNullException.ThrowIfNull(header);
         Header = header;
+        Steps = steps ?? ImmutableDictionary<string, ImmutableArray<float>>.Empty.WithComparers(StringComparer.Ordinal);
         Constants = constants;
         Facts = facts;
         Dictionary<string, string> writers = new(StringComparer.Ordinal);
@@ -103,6 +109,9 @@ public sealed class Graph
     /// <summary>Types and shapes of values as far as known.</summary>
     public ImmutableDictionary<string, ValueFacts> Facts { get; }
 
+    /// <summary>Of constants that were dequantized: the quantization steps that their elements are integer multiples of, one or one a channel.</summary>
+    public ImmutableDictionary<string, ImmutableArray<float>> Steps { get; }
+
     public Node this[NodeId id] => _nodes[id];
 
     public Node? ProducerOf(string value) => _producers.TryGetValue(value, out var id) ? _nodes[id] : null;
@@ -115,8 +124,12 @@ public sealed class Graph
     public IEnumerable<Node> Predecessors(NodeId id) => _edges.InEdges(id).Select(e => e.Source).Distinct().Select(n => _nodes[n]);
 
     /// <summary>The same model with other nodes and constants.</summary>
-    public Graph With(ImmutableArray<Node>? nodes = null, ImmutableDictionary<string, Tensor>? constants = null, ImmutableDictionary<string, ValueFacts>? facts = null) =>
-        new(Header, nodes ?? Nodes, constants ?? Constants, facts ?? Facts);
+    public Graph With(
+        ImmutableArray<Node>? nodes = null,
+        ImmutableDictionary<string, Tensor>? constants = null,
+        ImmutableDictionary<string, ValueFacts>? facts = null,
+        ImmutableDictionary<string, ImmutableArray<float>>? steps = null) =>
+        new(Header, nodes ?? Nodes, constants ?? Constants, facts ?? Facts, steps ?? Steps);
 
     private DiagnosticException Malformed(string where, string message) => new(Descriptors.InvalidNode, $"{Header.FileName}: {where}", message, "check the model with onnx.checker");
 

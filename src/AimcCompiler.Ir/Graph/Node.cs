@@ -29,7 +29,9 @@ public readonly record struct NodeId(int Value) : IComparable<NodeId>
 /// <param name="Captured">Values of this graph that the node's sub-graphs read.</param>
 /// <param name="Attributes">Those of simple kind; the rest is only in <paramref name="Payload"/>.</param>
 /// <param name="Payload">The serialized ONNX NodeProto, opaque here; names of inputs and outputs are taken from this record when it is written again.</param>
-/// <param name="Original">False for nodes that the compiler made.</param>
+/// <param name="MadeFrom">The model's node that the compiler made this one from; null for the model's own nodes.</param>
+/// <param name="Part">Which of the matrix products of one model node this is; it names the product's noise.</param>
+/// <param name="ReadsGates">A recurrent operator that reads the products of its inputs: its W only selects them, and R is its one matrix.</param>
 public sealed record Node(
     NodeId Id,
     string Name,
@@ -40,8 +42,13 @@ public sealed record Node(
     ImmutableArray<string> Captured,
     ImmutableDictionary<string, NodeAttribute> Attributes,
     ReadOnlyMemory<byte> Payload,
-    bool Original = true)
+    NodeId? MadeFrom = null,
+    int Part = 0,
+    bool ReadsGates = false)
 {
+    /// <summary>The model's node that this one is, or was made from.</summary>
+    public NodeId Origin => MadeFrom ?? Id;
+
     /// <summary>True for an operator of ONNX's own domain with this name.</summary>
     public bool Is(string opType) => OpType == opType && Domain.Length == 0;
 
@@ -59,6 +66,10 @@ public sealed record Node(
     public float Float(string name, float otherwise) => Attributes.TryGetValue(name, out var a) && a is FloatAttribute f ? f.Value : otherwise;
 
     public string String(string name, string otherwise) => Attributes.TryGetValue(name, out var a) && a is StringAttribute s ? s.Value : otherwise;
+
+    public ImmutableArray<float> Floats(string name) => Attributes.TryGetValue(name, out var a) && a is FloatsAttribute f ? f.Values : [];
+
+    public ImmutableArray<string> Strings(string name) => Attributes.TryGetValue(name, out var a) && a is StringsAttribute s ? s.Values : [];
 
     public ImmutableArray<long>? Ints(string name) => Attributes.TryGetValue(name, out var a) && a is IntsAttribute i ? i.Values : null;
 }
@@ -80,6 +91,8 @@ public sealed record StringAttribute(string Value) : NodeAttribute;
 public sealed record IntsAttribute(ImmutableArray<long> Values) : NodeAttribute;
 
 public sealed record FloatsAttribute(ImmutableArray<float> Values) : NodeAttribute;
+
+public sealed record StringsAttribute(ImmutableArray<string> Values) : NodeAttribute;
 
 /// <summary>What is known of a value: type and shape (-1 = unknown extent; default = unknown rank).</summary>
 /// <param name="Type">Undefined for sequences and other non-tensors.</param>

@@ -35,7 +35,31 @@ public static class IrPrinter
             text.Append(CultureInfo.InvariantCulture, $"{layer.Id} '{layer.Name}' %{layer.Output} = mvm(%{layer.Input}) {layer.View}");
             text.Append(CultureInfo.InvariantCulture, $" vectors={layer.VectorsPerInference}{(layer.InputIsNonNegative ? " unsigned" : "")}");
             text.Append(CultureInfo.InvariantCulture, $"{(layer.InputScale is { } s ? string.Create(CultureInfo.InvariantCulture, $" input_scale={s:G6}") : "")}{(layer.Bias.IsEmpty ? "" : " bias")}\n");
+            if (layer.SharesTilesOf is { } owner)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"  weights of {owner}\n");
+                continue;
+            }
+
             weights(text, layer);
+        }
+
+        foreach (var loop in graph.Loops)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"loop '{loop.Name}' %{loop.Sequence} = for %{loop.Slice} in %{loop.Scanned}{(loop.IsReverse ? " reversed" : "")}");
+            text.Append(CultureInfo.InvariantCulture, $" carrying {string.Join(", ", loop.States.Select(s => $"%{s.Current} = {(s.Initial is { } initial ? $"%{initial}" : "0")} -> %{s.Next}"))}\n");
+            foreach (var step in loop.Body)
+            {
+                string line = step switch
+                {
+                    LoopProduct product => $"run {product.Layer}",
+                    LoopDigital digital => $"{string.Join(", ", digital.Cell.Header.Outputs.Select(o => $"%{o.Name}"))} = digital({string.Join(", ", digital.Cell.Header.Inputs.Select(i => $"%{i.Name}"))})",
+                    _ => throw new System.Diagnostics.UnreachableException(),
+                };
+                text.Append(CultureInfo.InvariantCulture, $"  {line}\n");
+            }
+
+            text.Append(CultureInfo.InvariantCulture, $"  collect %{loop.Collected}\n");
         }
 
         foreach (var node in graph.Source.Nodes.Where(n => graph.Homes[n.Id].Home != Home.Analog))
@@ -163,6 +187,7 @@ public static class IrPrinter
         StringAttribute a => $"\"{a.Value}\"",
         IntsAttribute a => Join(a.Values),
         FloatsAttribute a => Join(a.Values),
+        StringsAttribute a => string.Join(',', a.Values.Select(v => $"\"{v}\"")),
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 

@@ -4,8 +4,9 @@ namespace AimcCompiler.Ir;
 
 /// <summary>What must hold of every form. Checked after each pass, in this order:
 /// <list type="number">
-/// <item>Every node has a home; a layer's node is analog, and every analog node has one layer.</item>
-/// <item>Layer ids ascend; a layer reads and writes values of the graph.</item>
+/// <item>Every node has a home; an analog node has one layer or one time loop, and no other node has any; a layer that is of no node runs in one loop, once.</item>
+/// <item>Layer ids ascend; a layer reads and writes values of its node, or of its loop, where every value is written before it is read; a layer that shares tiles
+/// shares those of an earlier one, and its weights.</item>
 /// <item>A matrix holds groups x rows x columns elements; bias and scales have one element a column, or one (scale), or none (bias).</item>
 /// <item>Codes lie within -2^(B-1) .. 2^(B-1) - 1, contents within [-1, 1]; scales are positive and finite.</item>
 /// <item>Digits and levels decode to exactly the codes they came from; contents within 4 ulp of full scale.</item>
@@ -19,12 +20,15 @@ public static class IrVerifier
     {
         ArgumentNullException.ThrowIfNull(graph);
         Check(graph.Source.Nodes.All(n => graph.Homes.ContainsKey(n.Id)), "1: a node has no home");
-        var nodes = graph.Layers.Select(l => l.Node).ToHashSet();
-        Check(nodes.Count == graph.Layers.Length, "1: two layers come from one node");
+        var inLoops = graph.Loops.SelectMany(l => l.Body).OfType<LoopProduct>().Select(p => p.Layer).ToList();
+        Check(inLoops.Distinct().Count() == inLoops.Count, "1: two steps of loops run one layer");
+        var owners = graph.Layers.Where(l => !inLoops.Contains(l.Id)).Select(l => (What: $"layer {l.Id}", l.Node)).Concat(graph.Loops.Select(l => (What: $"loop '{l.Name}'", l.Node))).ToList();
+        var nodes = owners.Select(o => o.Node).ToHashSet();
+        Check(nodes.Count == owners.Count, "1: two layers come from one node");
         var known = graph.Source.Nodes.Select(n => n.Id).ToHashSet();
-        foreach (var layer in graph.Layers)
+        foreach (var (what, node) in owners)
         {
-            Check(known.Contains(layer.Node), $"1: layer {layer.Id} comes from node {layer.Node}, which the graph does not have");
+            Check(known.Contains(node), $"1: {what} comes from node {node}, which the graph does not have");
         }
 
         foreach (var node in graph.Source.Nodes)
@@ -33,13 +37,67 @@ public static class IrVerifier
             Check(isAnalog == nodes.Contains(node.Id), $"1: node {node.Id} '{node.Name}' is {graph.Homes[node.Id].Home} and has {(isAnalog ? "no" : "a")} layer");
         }
 
+        Dictionary<LayerId, AnalogLayer<TWeights>> byId = [];
         int last = -1;
         foreach (var layer in graph.Layers)
         {
             Check(layer.Id.Value > last, $"2: layer {layer.Id} follows l{last}");
             last = layer.Id.Value;
-            var node = graph.Source[layer.Node];
-            Check(node.Reads.Contains(layer.Input) && node.Outputs.Contains(layer.Output), $"2: layer {layer.Id} reads %{layer.Input} and writes %{layer.Output}, its node does not");
+            if (layer.SharesTilesOf is { } shared)
+            {
+                Check(
+                    byId.TryGetValue(shared, out var owner) && owner.SharesTilesOf is null && ReferenceEquals(owner.Weights, layer.Weights),
+                    $"2: layer {layer.Id} shares the tiles of {shared}, which is no earlier layer with its weights");
+            }
+
+            byId.Add(layer.Id, layer);
+            if (!inLoops.Contains(layer.Id))
+            {
+                var node = graph.Source[layer.Node];
+                Check(node.Reads.Contains(layer.Input) && node.Outputs.Contains(layer.Output), $"2: layer {layer.Id} reads %{layer.Input} and writes %{layer.Output}, its node does not");
+            }
+        }
+
+        foreach (var loop in graph.Loops)
+        {
+            VerifyLoop(graph.Source[loop.Node], loop, byId);
+        }
+    }
+
+    private static void VerifyLoop<TWeights>(Node node, TimeLoop loop, Dictionary<LayerId, AnalogLayer<TWeights>> layers)
+    {
+        HashSet<string> outside = new(node.Reads, StringComparer.Ordinal);
+        Check(outside.Contains(loop.Scanned) && node.Outputs.Contains(loop.Sequence), $"2: loop '{loop.Name}' reads %{loop.Scanned} and writes %{loop.Sequence}, its node does not");
+        HashSet<string> inside = new(StringComparer.Ordinal) { loop.Slice };
+        inside.UnionWith(loop.States.Select(s => s.Current));
+        if (loop.Step is { } step)
+        {
+            inside.Add(step);
+        }
+
+        foreach (var part in loop.Body)
+        {
+            var (reads, writes) = part switch
+            {
+                LoopProduct product when layers.TryGetValue(product.Layer, out var layer) => ([layer.Input], [layer.Output]),
+                LoopProduct product => throw new InvalidIrException($"1: loop '{loop.Name}' runs layer {product.Layer}, which the graph does not have"),
+                LoopDigital digital => (digital.Cell.Header.Inputs.Select(i => i.Name).ToArray(), digital.Cell.Header.Outputs.Select(o => o.Name).ToArray()),
+                _ => throw new System.Diagnostics.UnreachableException(),
+            };
+            foreach (string value in reads)
+            {
+                Check(inside.Contains(value) || outside.Contains(value), $"2: loop '{loop.Name}' reads %{value} before it is written");
+            }
+
+            foreach (string value in writes)
+            {
+                Check(inside.Add(value), $"2: loop '{loop.Name}' writes %{value} twice");
+            }
+        }
+
+        foreach (string value in loop.States.Select(s => s.Next).Append(loop.Collected))
+        {
+            Check(inside.Contains(value), $"2: no step of loop '{loop.Name}' writes %{value}");
         }
     }
 
@@ -58,7 +116,7 @@ public static class IrVerifier
     {
         ArgumentNullException.ThrowIfNull(chip);
         Verify<QuantizedMatrix>(graph);
-        foreach (var layer in graph.Layers)
+        foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
         {
             Verify(layer.Id, layer.Weights, chip.Tile.Weights.Bits);
         }
@@ -67,7 +125,7 @@ public static class IrVerifier
     public static void Verify(AnalogGraph<EncodedMatrix> graph)
     {
         Verify<EncodedMatrix>(graph);
-        foreach (var layer in graph.Layers)
+        foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
         {
             VerifyDecoding(layer.Id, layer.Weights);
         }
@@ -76,7 +134,7 @@ public static class IrVerifier
     public static void Verify(AnalogGraph<SlicedMatrix> graph)
     {
         Verify<SlicedMatrix>(graph);
-        foreach (var layer in graph.Layers)
+        foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
         {
             VerifyDecoding(layer.Id, layer.Weights.Encoded);
         }
@@ -87,7 +145,7 @@ public static class IrVerifier
         ArgumentNullException.ThrowIfNull(chip);
         Verify<SplitMatrix>(graph);
         TileGeometry geometry = new(chip.Tile);
-        foreach (var layer in graph.Layers)
+        foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
         {
             VerifyBlocks(layer.Id, layer.Weights, geometry);
         }
@@ -103,7 +161,7 @@ public static class IrVerifier
         Verify<PlacedMatrix>(graph);
         TileGeometry geometry = new(chip.Tile);
         Dictionary<TileId, List<(int Row, int Column, int Rows, int Columns, string Name)>> used = [];
-        foreach (var layer in graph.Layers)
+        foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
         {
             Check(layer.Weights.Places.Length == layer.Weights.Split.Blocks.Length, $"7: layer {layer.Id} has {layer.Weights.Places.Length} places for {layer.Weights.Split.Blocks.Length} blocks");
             foreach (var (block, place) in layer.Weights.Split.Blocks.Zip(layer.Weights.Places))

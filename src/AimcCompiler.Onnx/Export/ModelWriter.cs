@@ -121,6 +121,10 @@ public static class ModelWriter
                 proto.Type = AttributeProto.Types.AttributeType.Floats;
                 proto.Floats.AddRange(a.Values);
                 break;
+            case StringsAttribute a:
+                proto.Type = AttributeProto.Types.AttributeType.Strings;
+                proto.Strings.AddRange(a.Values.Select(ByteString.CopyFromUtf8));
+                break;
             default:
                 throw new System.Diagnostics.UnreachableException();
         }

@@ -212,6 +212,7 @@ public static class OnnxImporter
                 AttributeProto.Types.AttributeType.String => new StringAttribute(a.S.ToStringUtf8()),
                 AttributeProto.Types.AttributeType.Ints => new IntsAttribute([.. a.Ints]),
                 AttributeProto.Types.AttributeType.Floats => new FloatsAttribute([.. a.Floats]),
+                AttributeProto.Types.AttributeType.Strings => new StringsAttribute([.. a.Strings.Select(s => s.ToStringUtf8())]),
                 _ => null,
             };
             if (attribute is not null)

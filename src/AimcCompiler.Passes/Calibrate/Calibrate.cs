@@ -26,8 +26,33 @@ public static class Calibrate
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(options);
-        var inputs = Nominal(graph, batch: 1);
+        var known = InferTypes(graph);
+        if (options.Calibration is not { } data)
+        {
+            return new CalibratedGraph(known, ImmutableDictionary<string, MagnitudeHistogram>.Empty);
+        }
+
+        try
+        {
+            return Measure(known, data, options);
+        }
+        catch (DigitalException e)
+        {
+            throw Rejected(graph, e);
+        }
+    }
+
+    /// <summary>The graph with the type and shape of every value, as far as ONNX Runtime can say.</summary>
+    public static Graph InferTypes(Graph graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
         string[] values = [.. graph.Nodes.SelectMany(n => n.Writes)];
+        if (values.All(graph.Facts.ContainsKey) && graph.Header.Inputs.All(i => graph.Facts.ContainsKey(i.Name)) && graph.Constants.Keys.All(graph.Facts.ContainsKey))
+        {
+            return graph;
+        }
+
+        var inputs = Nominal(graph, batch: 1);
         var facts = graph.Facts.ToBuilder();
         foreach (var (name, tensor) in inputs)
         {
@@ -41,7 +66,7 @@ public static class Calibrate
 
         if (values.Length == 0)
         {
-            return new CalibratedGraph(graph.With(facts: facts.ToImmutable()), ImmutableDictionary<string, MagnitudeHistogram>.Empty);
+            return graph.With(facts: facts.ToImmutable());
         }
 
         string[] inputNames = [.. graph.Header.Inputs.Select(p => p.Name)];
@@ -59,15 +84,16 @@ public static class Calibrate
             }
 
             GiveBackMemory();
-            var known = graph.With(facts: facts.ToImmutable());
-            return options.Calibration is { } data ? Measure(known, data, options) : new CalibratedGraph(known, ImmutableDictionary<string, MagnitudeHistogram>.Empty);
+            return graph.With(facts: facts.ToImmutable());
         }
         catch (DigitalException e)
         {
-            throw new DiagnosticException(
-                Descriptors.RejectedByOnnxRuntime, graph.Header.FileName, e.Message, "check the model with onnx.checker", "give symbolic dimensions with --dim NAME=N");
+            throw Rejected(graph, e);
         }
     }
+
+    private static DiagnosticException Rejected(Graph graph, DigitalException e) => new(
+        Descriptors.RejectedByOnnxRuntime, graph.Header.FileName, e.Message, "check the model with onnx.checker", "give symbolic dimensions with --dim NAME=N");
 
     /// <summary>Types and shapes of values in one run.</summary>
     private static ValueFacts[] Profile(DigitalSession session, ImmutableDictionary<string, Tensor> inputs, string[] values)
@@ -133,13 +159,14 @@ public static class Calibrate
     /// <summary>Elements of one input; more is taken for a mistake.</summary>
     private const int MaximumInput = 1 << 28;
 
-    /// <summary>The values that an MVM on tiles may read as activations.</summary>
+    /// <summary>The values that an MVM on tiles may read as activations; a recurrent product reads the states that its operator writes.</summary>
     private static string[] MvmInputs(Graph graph) =>
     [
         .. graph.Nodes
             .Where(n => n.Is("Conv") || n.Is("Gemm") || n.Is("MatMul"))
             .SelectMany(n => n.Inputs.Take(2))
             .Where(v => v.Length > 0 && !graph.Constants.ContainsKey(v))
+            .Concat(graph.Nodes.Where(n => n.ReadsGates).Select(n => n.Outputs[0]))
             .Distinct(StringComparer.Ordinal),
     ];
 

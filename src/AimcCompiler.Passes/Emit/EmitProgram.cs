@@ -54,13 +54,63 @@ public static class EmitProgram
             Value(input.Name);
         }
 
-        foreach (var layer in analog.Layers)
+        // A layer follows the one whose tiles it shares: the program's order of execution need not be the model's.
+        Dictionary<LayerId, int> indices = [];
+        Dictionary<LayerId, LayerId> ownerOf = [];
+        var byId = analog.Layers.ToDictionary(l => l.Id);
+        int Mapped(AnalogLayer<PlacedMatrix> layer)
         {
-            steps.Add(new Step([layer.Input], [layer.Output], _ =>
+            var family = layer.SharesTilesOf ?? layer.Id;
+            MappedLayer? owner = ownerOf.TryGetValue(family, out var first) ? layers[indices[first]] : null;
+            ownerOf.TryAdd(family, layer.Id);
+            var mapped = Map(layer, byId[family], Value(layer.Input), Value(layer.Output));
+            layers.Add(owner is null ? mapped : mapped with { SharesTilesOf = indices[first], Weights = owner.Weights, Scales = owner.Scales, Blocks = owner.Blocks });
+            indices.Add(layer.Id, layers.Count - 1);
+            return layers.Count - 1;
+        }
+
+        var loops = analog.Loops.ToDictionary(l => l.Node);
+        var inLoops = analog.Loops.SelectMany(l => l.Body).OfType<LoopProduct>().Select(p => p.Layer).ToHashSet();
+        foreach (var layer in analog.Layers.Where(l => !inLoops.Contains(l.Id)))
+        {
+            steps.Add(new Step([layer.Input], [layer.Output], _ => new MvmInstruction(Mapped(layer))));
+        }
+
+        foreach (var loop in analog.Loops)
+        {
+            var node = graph[loop.Node];
+            steps.Add(new Step([.. node.Reads], [.. node.Writes], _ => new LoopInstruction
             {
-                layers.Add(Map(layer, Value(layer.Input), Value(layer.Output)));
-                return new MvmInstruction(layers.Count - 1);
+                Name = loop.Name,
+                Scanned = Value(loop.Scanned),
+                Slice = Value(loop.Slice),
+                IsReverse = loop.IsReverse,
+                Step = loop.Step is { } step ? Value(step) : null,
+                States = [.. loop.States.Select(s => new LoopState(s.Initial is { } i ? Value(i) : null, Value(s.Current), Value(s.Next), s.Final is { } f ? Value(f) : null))],
+                Body = [.. loop.Body.Select(part => part switch
+                {
+                    LoopProduct product => (Instruction)new MvmInstruction(Mapped(byId[product.Layer])),
+                    LoopDigital digital => new DigitalInstruction(Cell(digital, loop)),
+                    _ => throw new System.Diagnostics.UnreachableException(),
+                })],
+                Collected = Value(loop.Collected),
+                Sequence = Value(loop.Sequence),
             }));
+        }
+
+        int Cell(LoopDigital digital, TimeLoop loop)
+        {
+            string[] reads = [.. digital.Cell.Header.Inputs.Select(i => i.Name)];
+            string[] writes = [.. digital.Cell.Header.Outputs.Select(o => o.Name)];
+            partitions.Add(new DigitalPartition
+            {
+                Name = FormattableString.Invariant($"{loop.Name}/cell{partitions.Count}"),
+                Model = ModelWriter.Extract(digital.Cell, digital.Cell.Nodes, reads, writes),
+                Inputs = [.. reads.Select(Value)],
+                Outputs = [.. writes.Select(Value)],
+                Operations = digital.Operations * graph.Facts[loop.Scanned].Shape[0],
+            });
+            return partitions.Count - 1;
         }
 
         foreach (var (cluster, number) in clusters.Select((c, i) => (c, i)))
@@ -80,7 +130,7 @@ public static class EmitProgram
             }
 
             byte[] model = ModelWriter.Extract(graph, cluster, reads, writes);
-            long operations = cluster.Sum(n => Operations(graph, n));
+            long operations = cluster.Sum(n => DigitalWork.Operations(graph, n));
             steps.Add(new Step([.. reads], [.. writes], _ =>
             {
                 partitions.Add(new DigitalPartition
@@ -110,8 +160,6 @@ public static class EmitProgram
             steps.RemoveAt(next);
         }
 
-        var layerOf = analog.Layers.ToDictionary(l => l.Node, l => layers.ToList().FindIndex(m => m.Name == l.Name));
-        var macs = analog.Layers.ToDictionary(l => l.Node, l => l.Macs);
         return new MappedProgram
         {
             Producer = Producer,
@@ -125,7 +173,7 @@ public static class EmitProgram
             Layers = layers.ToImmutable(),
             Partitions = partitions.ToImmutable(),
             Instructions = instructions.ToImmutable(),
-            Nodes = Placements(graph, analog, layerOf, macs),
+            Nodes = Placements(graph, analog, indices),
             ModelParameters = graph.Header.Parameters,
             Calibration = calibration,
         };
@@ -134,14 +182,19 @@ public static class EmitProgram
     /// <summary>What goes into a program as its producer; the version follows the assembly.</summary>
     private static string Producer { get; } = $"aimc {typeof(EmitProgram).Assembly.GetName().Version?.ToString(3)}";
 
-    private static MappedLayer Map(AnalogLayer<PlacedMatrix> layer, int input, int output)
+    /// <param name="layer">The layer.</param>
+    /// <param name="first">The one whose tiles it runs on, or itself.</param>
+    /// <param name="input">Index of its input.</param>
+    /// <param name="output">Index of its output.</param>
+    private static MappedLayer Map(AnalogLayer<PlacedMatrix> layer, AnalogLayer<PlacedMatrix> first, int input, int output)
     {
         var split = layer.Weights.Split;
         var m = layer.Weights.Quantized;
         return new MappedLayer
         {
             Name = layer.Name,
-            NoiseKey = layer.Node.Value,
+            NoiseKey = NoiseKeys.Of(first.Origin, first.Part),
+            SampleAxis = layer.SampleAxis,
             Op = layer.Op,
             Input = input,
             Output = output,
@@ -177,73 +230,34 @@ public static class EmitProgram
         };
     }
 
-    /// <summary>Multiply-accumulates of a matrix product that stays digital, from one nominal inference; 0 for other operators.</summary>
-    private static long Macs(Graph graph, Node node)
+    private static ImmutableArray<NodePlacement> Placements(Graph graph, AnalogGraph<PlacedMatrix> analog, Dictionary<LayerId, int> indices)
     {
-        bool isProduct = node.OpType is "MatMul" or "Gemm" or "MatMulInteger" or "QLinearMatMul" or "ConvInteger" || node.OpType.Contains("Conv", StringComparison.Ordinal);
-        if (!isProduct || !graph.Facts.TryGetValue(node.Outputs[0], out var output) || !output.HasShape)
-        {
-            return 0;
-        }
-
-        if (node.OpType is "MatMul" or "Gemm" or "MatMulInteger" or "QLinearMatMul")
-        {
-            bool transposed = node.OpType == "Gemm" && node.Int("transA", 0) != 0;
-            return graph.Facts.TryGetValue(node.Inputs[0], out var left) && left.HasShape && left.Shape.Length > (transposed ? 1 : 0)
-                ? Tensor.CountOf(output.Shape) * left.Shape[transposed ? ^2 : ^1]
-                : 0;
-        }
-
-        if (node.InputOrNull(node.OpType == "QLinearConv" ? 3 : 1) is not { } weights || !graph.Facts.TryGetValue(weights, out var kernel) || !kernel.HasShape || kernel.Shape.Length < 2)
-        {
-            return 0;
-        }
-
-        // A transposed convolution multiplies every input element with a filter of shape [channels out / group, kernel].
-        long perElement = Tensor.CountOf(kernel.Shape) / Math.Max(1, kernel.Shape[0]);
-        return node.OpType == "ConvTranspose"
-            ? graph.Facts.TryGetValue(node.Inputs[0], out var input) && input.HasShape ? Tensor.CountOf(input.Shape) * perElement : 0
-            : Tensor.CountOf(output.Shape) * perElement;
-    }
-
-    /// <summary>One operation per output element; products and pools count what each element takes.</summary>
-    private static long Operations(Graph graph, Node node)
-    {
-        long elements = node.Writes.Sum(v => graph.Facts.TryGetValue(v, out var f) && f.HasShape ? Tensor.CountOf(f.Shape) : 0);
-        return Macs(graph, node) is > 0 and var macs ? 2 * macs : elements * PerElement(node);
-    }
-
-    private static long PerElement(Node node) => node.OpType switch
-    {
-        "MaxPool" or "AveragePool" => node.Ints("kernel_shape")?.Aggregate(1L, (a, b) => a * b) ?? 1,
-        "Softmax" or "LayerNormalization" => 4,
-        _ => 1,
-    };
-
-    private static ImmutableArray<NodePlacement> Placements(
-        Graph graph, AnalogGraph<PlacedMatrix> analog, Dictionary<NodeId, int> layerOf, Dictionary<NodeId, long> macs)
-    {
-        var byId = graph.Nodes.ToDictionary(n => n.Id);
+        var layersOf = analog.Layers.ToLookup(l => l.Origin);
+        var nodesOf = graph.Nodes.ToLookup(n => n.Origin);
         var nodes = ImmutableArray.CreateBuilder<NodePlacement>();
         foreach (var original in graph.Header.OriginalNodes)
         {
-            if (!byId.TryGetValue(original.Id, out _))
+            var layers = layersOf[original.Id].ToList();
+            var parts = nodesOf[original.Id].ToList();
+            if (layers.Count == 0 && parts.Count == 0)
             {
                 // Folded away: nothing is left to run.
                 nodes.Add(new NodePlacement(original.Name, original.Op, Home.Digital, FallbackReason.Folded, original.Parameters, 0, -1));
                 continue;
             }
 
-            var home = analog.Homes[original.Id];
-            bool isAnalog = home.Home == Home.Analog;
+            // What is around a product that was taken out of the node says nothing of the node itself.
+            var own = parts.FirstOrDefault(p => p.Id == original.Id) ?? parts.FirstOrDefault(p => p.Part > 0);
+            var home = layers.Count > 0 || own is null ? new NodeHome(Home.Analog, FallbackReason.None, "") : analog.Homes[own.Id];
+            bool isAnalog = layers.Count > 0;
             nodes.Add(new NodePlacement(
                 original.Name,
                 original.Op,
                 home.Home,
                 home.Reason,
-                Parameters(graph, byId[original.Id]),
-                isAnalog ? macs[original.Id] : Macs(graph, byId[original.Id]),
-                isAnalog ? layerOf[original.Id] : -1,
+                Math.Max(original.Parameters, parts.Sum(p => p.MadeFrom is null ? Parameters(graph, p) : 0)),
+                isAnalog ? layers.Sum(l => l.Macs) : parts.Sum(p => DigitalWork.Macs(graph, p)),
+                isAnalog ? layers.Min(l => indices[l.Id]) : -1,
                 home.Detail));
         }
 

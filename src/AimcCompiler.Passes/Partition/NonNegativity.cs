@@ -33,6 +33,7 @@ public static class NonNegativity
         foreach (var node in graph.Nodes.Where(n => n.Domain.Length == 0))
         {
             bool holds = AlwaysNonNegative.Contains(node.OpType)
+                || (node.OpType == "DequantizeLinear" && QuantizedRange.Of(graph, node.Outputs[0]) is { IsNonNegative: true })
                 || (node.OpType == "Clip" && IsClippedAboveZero(graph, node))
                 || (node.OpType == "Cast" && IsNonNegativeCast(graph, node, proven))
                 || (Preserving.Contains(node.OpType) && proven.Contains(node.Inputs[0]) && node.Inputs.Where(v => IsFloating(graph, v)).All(proven.Contains));

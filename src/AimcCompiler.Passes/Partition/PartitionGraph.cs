@@ -25,15 +25,21 @@ public static class PartitionGraph
         "Multinomial", "Bernoulli", "ZipMap", "DictVectorizer", "CategoryMapper",
     };
 
-    public static PartitionedGraph Run(CalibratedGraph calibrated, CompileOptions options, DiagnosticBag diagnostics)
+    /// <param name="calibrated">The graph.</param>
+    /// <param name="options">The user's choices.</param>
+    /// <param name="diagnostics">Takes findings.</param>
+    /// <param name="unplaced">Nodes for which the chip has no tiles.</param>
+    public static PartitionedGraph Run(CalibratedGraph calibrated, CompileOptions options, DiagnosticBag diagnostics, IReadOnlySet<NodeId>? unplaced = null)
     {
         ArgumentNullException.ThrowIfNull(calibrated);
         ArgumentNullException.ThrowIfNull(options);
         var graph = calibrated.Graph;
-        var byName = graph.Nodes.ToDictionary(n => n.Name, StringComparer.Ordinal);
-        foreach (string name in options.Analog.Concat(options.Digital).Where(n => !byName.ContainsKey(n)))
+        // A node that was taken apart keeps its name for the user.
+        var origins = graph.Nodes.Select(n => n.Origin).ToHashSet();
+        var names = graph.Nodes.Select(n => n.Name).Concat(graph.Header.OriginalNodes.Where(n => origins.Contains(n.Id)).Select(n => n.Name)).ToHashSet(StringComparer.Ordinal);
+        foreach (string name in options.Analog.Concat(options.Digital).Where(n => !names.Contains(n)))
         {
-            string near = string.Join(", ", byName.Keys.OrderBy(k => Math.Abs(k.Length - name.Length)).Where(k => k.Contains(name, StringComparison.OrdinalIgnoreCase)).Take(3));
+            string near = string.Join(", ", names.OrderBy(k => Math.Abs(k.Length - name.Length)).Where(k => k.Contains(name, StringComparison.OrdinalIgnoreCase)).Take(3));
             diagnostics.Add(
                 Descriptors.UnknownNode,
                 graph.Header.FileName,
@@ -48,6 +54,10 @@ public static class PartitionGraph
             if (options.Digital.Contains(node.Name) && home.Home == Home.Analog)
             {
                 home = new NodeHome(Home.Digital, FallbackReason.ByRequest, "");
+            }
+            else if (unplaced?.Contains(node.Id) == true)
+            {
+                home = new NodeHome(Home.Digital, FallbackReason.DoesNotFit, "");
             }
             else if (options.Analog.Contains(node.Name) && home.Home != Home.Analog && home.Reason != FallbackReason.Depthwise)
             {
@@ -67,31 +77,37 @@ public static class PartitionGraph
             return new NodeHome(Home.Host, FallbackReason.HostOnly, "");
         }
 
+        if (node.MadeFrom is not null && node.Part == 0 && !node.ReadsGates)
+        {
+            // Around a product that was taken out of its operator.
+            return new NodeHome(Home.Digital, FallbackReason.NotAnMvm, "");
+        }
+
+        if (options.Depthwise == DepthwisePolicy.Digital && !options.Analog.Contains(node.Name) && MvmOperators.IsDepthwise(node, graph.Constants))
+        {
+            return new NodeHome(Home.Digital, FallbackReason.Depthwise, "");
+        }
+
         string? objection = node switch
         {
             _ when node.Is("Conv") => Convolution(graph, node),
             _ when node.Is("Gemm") => Gemm(graph, node),
             _ when node.Is("MatMul") => MatMul(graph, node),
-            _ => "",
+            { ReadsGates: true } => FactsOf(graph, node),
+            _ => MvmOperators.Objection(graph, node) ?? "",
         };
         if (objection is null)
         {
-            return options.Depthwise == DepthwisePolicy.Digital && IsDepthwise(graph, node) && !options.Analog.Contains(node.Name)
-                ? new NodeHome(Home.Digital, FallbackReason.Depthwise, "")
-                : new NodeHome(Home.Analog, FallbackReason.None, "");
+            return new NodeHome(Home.Analog, FallbackReason.None, "");
         }
 
-        bool isMvm = objection.Length > 0;
-        bool isDynamic = isMvm && objection == Dynamic;
-        return new NodeHome(Home.Digital, isDynamic ? FallbackReason.DynamicWeights : isMvm ? FallbackReason.UnsupportedForm : FallbackReason.NotAnMvm, objection);
+        return new NodeHome(
+            Home.Digital,
+            objection.Length == 0 ? FallbackReason.NotAnMvm : objection == MvmOperators.Dynamic ? FallbackReason.DynamicWeights : FallbackReason.UnsupportedForm,
+            objection);
     }
 
-    private const string Dynamic = "multiplies two activations; tiles hold constants";
     private const string ConstantActivation = "multiplies two constants";
-
-    /// <summary>One group per input channel and more than one of them.</summary>
-    internal static bool IsDepthwise(Graph graph, Node node) =>
-        node.Is("Conv") && node.Int("group", 1) is var groups and > 1 && graph.Constants.TryGetValue(node.Inputs[1], out var weights) && weights.Shape[1] == 1 && groups > 1;
 
     private static bool IsHostValue(Graph graph, string value) =>
         graph.Facts.TryGetValue(value, out var facts) && facts.Type is TensorType.Undefined or TensorType.String;
@@ -101,7 +117,7 @@ public static class PartitionGraph
     {
         if (node.Inputs.Length < 2 || !graph.Constants.TryGetValue(node.Inputs[1], out var weights))
         {
-            return Dynamic;
+            return MvmOperators.Dynamic;
         }
 
         if (graph.Constants.ContainsKey(node.Inputs[0]))
@@ -119,21 +135,14 @@ public static class PartitionGraph
             : spatial is < 1 or > 3 ? $"has {spatial} spatial dimensions"
             : weights.Count == 0 ? "has no weights"
             : node.Ints("pads") is { } pads && pads.Any(p => p < 0) ? "has negative pads"
-            : FollowsExtent(graph, node) ? "has auto_pad with strides over an extent that follows the input (--dim NAME=N fixes it)"
             : FactsOf(graph, node);
     }
-
-    /// <summary>Same-padding of a strided convolution depends on the extent; without strides it does not.</summary>
-    private static bool FollowsExtent(Graph graph, Node node) =>
-        node.String("auto_pad", "NOTSET") is "SAME_UPPER" or "SAME_LOWER"
-        && node.Ints("strides") is { } strides && strides.Any(s => s > 1)
-        && graph.Facts.TryGetValue(node.Inputs[0], out var facts) && facts.HasRank && facts.Declared.Skip(2).Any(d => d < 0);
 
     private static string? Gemm(Graph graph, Node node)
     {
         if (!graph.Constants.TryGetValue(node.Inputs[1], out var weights))
         {
-            return graph.Constants.ContainsKey(node.Inputs[0]) ? "has its constant on the left" : Dynamic;
+            return graph.Constants.ContainsKey(node.Inputs[0]) ? "has its constant on the left" : MvmOperators.Dynamic;
         }
 
         if (graph.Constants.ContainsKey(node.Inputs[0]))
@@ -169,7 +178,7 @@ public static class PartitionGraph
         bool right = graph.Constants.TryGetValue(node.Inputs[1], out var weights);
         if (!right && !graph.Constants.TryGetValue(node.Inputs[0], out weights))
         {
-            return Dynamic;
+            return MvmOperators.Dynamic;
         }
 
         if (weights!.Shape.Length != 2 || !Tensor.IsFloating(weights.Type) || weights.Count == 0)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using AimcCompiler.Core;
 using AimcCompiler.Ir;
 
@@ -6,10 +7,11 @@ namespace AimcCompiler.Passes;
 /// <summary>A graph whose blocks have their tiles.</summary>
 /// <param name="Graph">The placed layers.</param>
 /// <param name="Chips">Identical chips in use.</param>
-public sealed record PlacedGraph(AnalogGraph<PlacedMatrix> Graph, int Chips);
+/// <param name="Unplaced">Nodes that must become digital before the rest fits; then nothing is placed.</param>
+public sealed record PlacedGraph(AnalogGraph<PlacedMatrix> Graph, int Chips, ImmutableHashSet<NodeId> Unplaced);
 
-/// <summary>Gives every block its tile, in execution order, so that a layer's tiles are neighbors; respects the chip's capacity. What does not fit
-/// is an error with levers, or the layers with the fewest MACs per tile become digital.
+/// <summary>Gives every block its tile, in execution order, so that a layer's tiles are neighbors; layers with the same weights stand on the same tiles. Respects the
+/// chip's capacity: what does not fit is an error with levers, or the nodes with the fewest MACs per tile are named, to become digital.
 /// <code>
 /// before:  l1 rows 0+100 x columns 0+16    after:  l1 rows 0+100 x columns 0+16 @ t7[0,0]
 /// </code></summary>
@@ -30,14 +32,16 @@ public static class PlaceTiles
             if (needed > capacity)
             {
                 // Layers that must be on tiles are not dropped; what is left must still fit.
-                long kept = graph.Layers.Where(l => options.Analog.Contains(l.Name)).Sum(TilesOf);
-                if (options.Fallback == FallbackPolicy.Error || kept > capacity)
+                var units = Units(graph);
+                long kept = units.Where(u => IsKept(u, options)).Sum(u => u.Tiles);
+                bool refuses = options.Fallback == FallbackPolicy.Error || kept > capacity;
+                if (refuses)
                 {
                     Refuse(graph, chip, chips, capacity, needed, options, diagnostics);
-                    return new PlacedGraph(new AnalogGraph<PlacedMatrix>(graph.Source, graph.Homes, []), chips);
                 }
 
-                graph = Drop(graph, capacity, needed, options, diagnostics);
+                return new PlacedGraph(
+                    new AnalogGraph<PlacedMatrix>(graph.Source, graph.Homes, [], []), chips, refuses ? [] : Drop(graph, units, capacity, needed, options, diagnostics));
             }
         }
 
@@ -51,10 +55,45 @@ public static class PlaceTiles
                 layer.Weights,
                 [.. layer.Weights.Blocks.Select(b => new BlockPlace(new TileId(first + b.Bundle), 0, b.BundleColumn * geometry.PhysicalColumnsPerWeight))]);
         });
-        return new PlacedGraph(placed, chips);
+        return new PlacedGraph(placed, chips, []);
     }
 
-    private static long TilesOf(AnalogLayer<SplitMatrix> layer) => layer.Weights.Blocks.IsEmpty ? 0 : layer.Weights.Blocks.Max(b => b.Bundle) + 1L;
+    private static long TilesOf(AnalogLayer<SplitMatrix> layer) =>
+        layer.SharesTilesOf is not null || layer.Weights.Blocks.IsEmpty ? 0 : layer.Weights.Blocks.Max(b => b.Bundle) + 1L;
+
+    /// <summary>Nodes that come or go together: the products of one operator, and the users of the same tiles.</summary>
+    private sealed record Unit(ImmutableArray<AnalogLayer<SplitMatrix>> Layers, long Tiles, long Macs)
+    {
+        public int First => Layers.Max(l => l.Id.Value);
+    }
+
+    private static bool IsKept(Unit unit, CompileOptions options) => unit.Layers.Any(l => options.Analog.Contains(l.Name));
+
+    private static List<Unit> Units(AnalogGraph<SplitMatrix> graph)
+    {
+        Dictionary<NodeId, NodeId> representatives = [];
+        NodeId Find(NodeId node)
+        {
+            while (representatives.GetValueOrDefault(node, node) is var next && next != node)
+            {
+                node = next;
+            }
+
+            return node;
+        }
+
+        var ownerNode = graph.Layers.ToDictionary(l => l.Id, l => l.Node);
+        foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is not null))
+        {
+            var (one, other) = (Find(layer.Node), Find(ownerNode[layer.SharesTilesOf!.Value]));
+            if (one != other)
+            {
+                representatives[one] = other;
+            }
+        }
+
+        return [.. graph.Layers.GroupBy(l => Find(l.Node)).Select(g => new Unit([.. g], g.Sum(TilesOf), g.Sum(l => l.Macs)))];
+    }
 
     private static void Refuse(AnalogGraph<SplitMatrix> graph, ChipDescription chip, int chips, long capacity, long needed, CompileOptions options, DiagnosticBag diagnostics)
     {
@@ -87,25 +126,26 @@ public static class PlaceTiles
         }
     }
 
-    private static AnalogGraph<SplitMatrix> Drop(AnalogGraph<SplitMatrix> graph, long capacity, long needed, CompileOptions options, DiagnosticBag diagnostics)
+    private static ImmutableHashSet<NodeId> Drop(AnalogGraph<SplitMatrix> graph, List<Unit> units, long capacity, long needed, CompileOptions options, DiagnosticBag diagnostics)
     {
-        HashSet<LayerId> dropped = [];
-        foreach (var layer in graph.Layers.Where(l => !options.Analog.Contains(l.Name)).OrderBy(l => l.Macs / (double)TilesOf(l)).ThenByDescending(l => l.Id.Value))
+        HashSet<NodeId> dropped = [];
+        foreach (var unit in units.Where(u => !IsKept(u, options)).OrderBy(u => u.Macs / (double)u.Tiles).ThenByDescending(u => u.First))
         {
             if (needed <= capacity)
             {
                 break;
             }
 
-            needed -= TilesOf(layer);
-            dropped.Add(layer.Id);
+            needed -= unit.Tiles;
+            dropped.UnionWith(unit.Layers.Select(l => l.Node));
+            string others = unit.Layers.Length > 1 ? FormattableString.Invariant($" (with {unit.Layers.Length - 1} more products of the same operator or tiles)") : "";
             diagnostics.Add(
                 Descriptors.FellBack,
-                $"{graph.Source.Header.FileName}: node '{layer.Name}' ({layer.Op})",
-                FormattableString.Invariant($"runs digitally: it has the fewest MACs per tile ({layer.Macs / TilesOf(layer)} on {TilesOf(layer)} tiles) and the chip is full"),
+                $"{graph.Source.Header.FileName}: node '{unit.Layers[0].Name}' ({unit.Layers[0].Op}){others}",
+                FormattableString.Invariant($"runs digitally: it has the fewest MACs per tile ({unit.Macs / unit.Tiles} on {unit.Tiles} tiles) and the chip is full"),
                 "--chips auto");
         }
 
-        return graph.Without(dropped, FallbackReason.DoesNotFit);
+        return [.. dropped];
     }
 }

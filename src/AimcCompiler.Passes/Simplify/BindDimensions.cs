@@ -43,7 +43,7 @@ public static class BindDimensions
 
         return options.Dimensions.IsEmpty
             ? graph
-            : new Graph(graph.Header with { Inputs = inputs, Outputs = [.. graph.Header.Outputs.Select(p => Bind(p, options))] }, graph.Nodes, graph.Constants, graph.Facts);
+            : new Graph(graph.Header with { Inputs = inputs, Outputs = [.. graph.Header.Outputs.Select(p => Bind(p, options))] }, graph.Nodes, graph.Constants, graph.Facts, graph.Steps);
     }
 
     private static GraphPort Bind(GraphPort port, CompileOptions options) => port.Shape.IsDefault

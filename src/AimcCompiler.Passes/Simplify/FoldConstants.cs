@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using AimcCompiler.Core;
 using AimcCompiler.Digital;
 using AimcCompiler.Ir;
@@ -77,15 +78,41 @@ public static class FoldConstants
         }
 
         var constants = graph.Constants.ToBuilder();
+        var steps = graph.Steps.ToBuilder();
         for (int i = 0; i < wanted.Length; i++)
         {
             constants[wanted[i]] = results[i];
+            if (StepsOf(graph, wanted[i], ids) is { IsEmpty: false } found)
+            {
+                steps[wanted[i]] = found;
+            }
         }
 
         Node[] rest = [.. graph.Nodes.Where(n => !ids.Contains(n.Id))];
         var used = rest.SelectMany(n => n.Reads).Concat(graph.Header.Outputs.Select(o => o.Name)).ToHashSet(StringComparer.Ordinal);
         constants.RemoveRange([.. constants.Keys.Where(k => !used.Contains(k))]);
-        return graph.With([.. rest], constants.ToImmutable());
+        return graph.With([.. rest], constants.ToImmutable(), steps: steps.ToImmutable());
+    }
+
+    /// <summary>The scales of the DequantizeLinear that a folded value comes from over operators that only move or convert elements.</summary>
+    private static ImmutableArray<float> StepsOf(Graph graph, string value, HashSet<NodeId> folded)
+    {
+        while (graph.ProducerOf(value) is { Domain: "" } node && folded.Contains(node.Id))
+        {
+            if (node.Is("DequantizeLinear"))
+            {
+                return graph.Constants.GetValueOrDefault(node.Inputs[1]) is { } scale && Tensor.IsFloating(scale.Type) ? [.. scale.ToFloats()] : [];
+            }
+
+            if (node.OpType is not ("Reshape" or "Transpose" or "Flatten" or "Squeeze" or "Unsqueeze" or "Identity" or "Cast"))
+            {
+                return [];
+            }
+
+            value = node.Inputs[0];
+        }
+
+        return graph.Steps.GetValueOrDefault(value, []);
     }
 
     private static bool IsFoldable(Node node) => !NotDeterministic.Contains(node.OpType) && node.Captured.IsEmpty && node.Writes.Any() && MakesTensors(node);

@@ -15,7 +15,9 @@ public static class QuantizeWeights
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chip);
-        var quantized = graph.Select(layer => Quantize(layer.Weights, chip.Tile.Weights));
+        var encoding = WeightEncoding.Of(chip.Tile);
+        int? lowest = encoding.IsAnalog ? null : encoding.LowestCode();
+        var quantized = graph.Select(layer => Quantize(layer.Weights, chip.Tile.Weights, lowest));
         return quantized with { Layers = [.. quantized.Layers.Zip(graph.Layers, (after, before) => after with { Bias = CorrectedBias(before, after.Weights, chip.Tile.Weights) })] };
     }
 
@@ -45,11 +47,15 @@ public static class QuantizeWeights
         return [.. shifts.Select((shift, i) => (float)((layer.Bias.IsEmpty ? 0 : layer.Bias[i]) - shift))];
     }
 
-    public static QuantizedMatrix Quantize(FloatMatrix matrix, WeightsDescription weights)
+    /// <param name="matrix">The weights.</param>
+    /// <param name="weights">The chip's codes.</param>
+    /// <param name="lowestCode">Where it is not the opposite of the largest: the lowest code that cells can hold.</param>
+    public static QuantizedMatrix Quantize(FloatMatrix matrix, WeightsDescription weights, int? lowestCode = null)
     {
         ArgumentNullException.ThrowIfNull(matrix);
         ArgumentNullException.ThrowIfNull(weights);
         float[] scales = Scales(matrix, weights.Scale);
+        int[] multiples = Multiples(matrix, scales, weights, lowestCode);
         short[]? codes = weights.Bits is null ? null : new short[matrix.Values.Length];
         float[]? contents = weights.Bits is null ? new float[matrix.Values.Length] : null;
         double maxCode = weights.Bits is { } bits ? (1 << (bits - 1)) - 1 : 1;
@@ -61,7 +67,12 @@ public static class QuantizeWeights
                 for (int n = 0; n < matrix.Columns; n++, index++)
                 {
                     float scale = scales.Length == 1 ? scales[0] : scales[(g * matrix.Columns) + n];
-                    if (codes is not null)
+                    int multiple = multiples.Length == 0 ? 0 : multiples[(g * matrix.Columns) + n];
+                    if (codes is not null && multiple > 0)
+                    {
+                        codes[index] = (short)(multiple * Math.Round(matrix.Values[index] / (double)matrix.Steps[(g * matrix.Columns) + n]));
+                    }
+                    else if (codes is not null)
                     {
                         codes[index] = (short)Math.Round(matrix.Values[index] / (double)scale * maxCode, MidpointRounding.ToEven);
                     }
@@ -74,6 +85,57 @@ public static class QuantizeWeights
         }
 
         return new QuantizedMatrix(matrix.Groups, matrix.Rows, matrix.Columns, [.. scales], codes, contents);
+    }
+
+    /// <summary>Where weights are integer multiples of a step and the chip has codes for them all, each code is the integer times the largest whole number that fits: nothing
+    /// is rounded again. Sets the scales of such columns.</summary>
+    /// <returns>The multiples, groups x columns, 0 = the column is rounded; empty = every column is.</returns>
+    private static int[] Multiples(FloatMatrix matrix, float[] scales, WeightsDescription weights, int? lowestCode)
+    {
+        if (matrix.Steps.IsEmpty || weights.Bits is not { } bits)
+        {
+            return [];
+        }
+
+        int maxCode = (1 << (bits - 1)) - 1;
+        int lowest = -(lowestCode ?? -maxCode);
+        int columns = matrix.Groups * matrix.Columns;
+        int[] multiples = new int[columns];
+        int[] largest = new int[columns];
+        int[] smallest = new int[columns];
+        for (int i = 0; i < matrix.Values.Length; i++)
+        {
+            int column = (i / (matrix.Rows * matrix.Columns) * matrix.Columns) + (i % matrix.Columns);
+            int integer = matrix.Steps[column] > 0 ? (int)Math.Round(matrix.Values[i] / (double)matrix.Steps[column]) : 0;
+            (largest[column], smallest[column]) = (Math.Max(largest[column], integer), Math.Min(smallest[column], integer));
+        }
+
+        if (scales.Length == 1)
+        {
+            // One scale for all asks for one step and one multiple.
+            if (matrix.Steps.Distinct().ToArray() is not [> 0])
+            {
+                return [];
+            }
+
+            (int top, int bottom) = (largest.Max(), smallest.Min());
+            Array.Fill(largest, top);
+            Array.Fill(smallest, bottom);
+        }
+
+        for (int c = 0; c < columns; c++)
+        {
+            int above = maxCode / Math.Max(1, largest[c]);
+            int below = smallest[c] < 0 ? lowest / -smallest[c] : above;
+            int multiple = Math.Min(above, below);
+            if (matrix.Steps[c] > 0 && multiple >= 1 && (largest[c] > 0 || smallest[c] < 0))
+            {
+                multiples[c] = multiple;
+                scales[scales.Length == 1 ? 0 : c] = (float)(matrix.Steps[c] * (double)maxCode / multiple);
+            }
+        }
+
+        return multiples;
     }
 
     private static float[] Scales(FloatMatrix matrix, WeightScale kind)

@@ -59,9 +59,11 @@ public static class RangeCalibrator
         };
         using (Session session = new(quiet, options, partitions, null, layer => (slice, values) =>
         {
-            lock (sums[layer][slice])
+            // Layers on the same tiles have the same converters.
+            var seen = sums[program.Layers[layer].SharesTilesOf ?? layer][slice];
+            lock (seen)
             {
-                sums[layer][slice].Add(values);
+                seen.Add(values);
             }
         }))
         {
@@ -70,7 +72,7 @@ public static class RangeCalibrator
 
         return program with
         {
-            Layers = [.. program.Layers.Select((layer, i) => layer with { AdcRanges = Ranges(program, layer, sums[i]) })],
+            Layers = [.. program.Layers.Select((layer, i) => layer with { AdcRanges = Ranges(program, layer, sums[layer.SharesTilesOf ?? i]) })],
         };
     }
 

@@ -37,7 +37,13 @@ internal sealed class LayerExecutor
     private readonly Action<int, ReadOnlySpan<float>>? _observer;
 
     public LayerExecutor(
-        MappedProgram program, int index, DeviceModel device, SimulationOptions options, LayerPath? forced = null, Action<int, ReadOnlySpan<float>>? observer = null)
+        MappedProgram program,
+        int index,
+        DeviceModel device,
+        SimulationOptions options,
+        LayerPath? forced = null,
+        Action<int, ReadOnlySpan<float>>? observer = null,
+        LayerExecutor? owner = null)
     {
         _layer = program.Layers[index];
         _options = options;
@@ -47,6 +53,13 @@ internal sealed class LayerExecutor
             && (options.Engine == EngineKind.Fast || ProgramVerifier.WorstColumnSum(program, _layer) > TilePhysics.LargestExactSum));
         bool isInteger = !_physics.Weights.IsAnalog && _physics.Input.Bits is not null;
         _path = forced ?? (isExact ? isInteger ? LayerPath.Integer : LayerPath.Double : LayerPath.Tiles);
+        if (owner?._path == _path)
+        {
+            // The same cells.
+            (_blocks, _weights, _codes) = (owner._blocks, owner._weights, owner._codes);
+            return;
+        }
+
         switch (_path)
         {
             case LayerPath.Integer:
@@ -83,16 +96,22 @@ internal sealed class LayerExecutor
     /// <summary>Buffers that no thread uses now.</summary>
     private readonly System.Collections.Concurrent.ConcurrentBag<Worker> _idle = [];
 
+    /// <summary>A run that is the first on its tiles.</summary>
+    public Tensor Run(Tensor input, int samples, long firstSample) => Run(input, samples, firstSample, 0, out _);
+
     /// <param name="input">The layer's input; converted to float where it is not.</param>
     /// <param name="samples">Samples in the batch.</param>
     /// <param name="firstSample">Index of the first in the data set.</param>
-    public Tensor Run(Tensor input, int samples, long firstSample)
+    /// <param name="firstOrdinal">MVMs of a sample that the tiles have done before.</param>
+    /// <param name="done">MVMs of a sample that this run adds.</param>
+    public Tensor Run(Tensor input, int samples, long firstSample, uint firstOrdinal, out uint done)
     {
         var gatherer = VectorGatherer.Create(_layer, input.Shape);
         float[] values = input.ToFloats();
         int vectors = gatherer.Vectors;
         float[] output = new float[Tensor.CountOf(gatherer.OutputShape)];
-        int perSample = samples > 0 && vectors % samples == 0 ? Math.Max(1, vectors / samples) : Math.Max(1, vectors);
+        VectorNames names = VectorNames.Of(_layer, input.Shape, vectors, samples, firstSample, firstOrdinal);
+        done = (uint)names.PerSample;
         int strips = (vectors + Strip - 1) / Strip;
         var staticScale = StaticScale();
         if (strips <= 1 || _options.Threads <= 1)
@@ -100,7 +119,7 @@ internal sealed class LayerExecutor
             var worker = Rent();
             for (int s = 0; s < strips; s++)
             {
-                worker.Run(gatherer, values, s * Strip, Math.Min(Strip, vectors - (s * Strip)), perSample, firstSample, staticScale, output);
+                worker.Run(gatherer, values, s * Strip, Math.Min(Strip, vectors - (s * Strip)), names, staticScale, output);
             }
 
             _idle.Add(worker);
@@ -114,7 +133,7 @@ internal sealed class LayerExecutor
                 Rent,
                 (s, _, worker) =>
                 {
-                    worker.Run(gatherer, values, s * Strip, Math.Min(Strip, vectors - (s * Strip)), perSample, firstSample, staticScale, output);
+                    worker.Run(gatherer, values, s * Strip, Math.Min(Strip, vectors - (s * Strip)), names, staticScale, output);
                     return worker;
                 },
                 _idle.Add);
@@ -272,14 +291,13 @@ internal sealed class LayerExecutor
             _longs = owner._path == LayerPath.Integer ? new long[Strip * _layer.Columns] : [];
         }
 
-        public void Run(VectorGatherer gatherer, float[] input, int first, int count, int perSample, long firstSample, float? staticScale, float[] output)
+        public void Run(VectorGatherer gatherer, float[] input, int first, int count, VectorNames names, float? staticScale, float[] output)
         {
             for (int m = 0; m < count; m++)
             {
                 var vector = _inputs.AsSpan(m * _rows, _rows);
                 gatherer.Gather(input, first + m, vector);
-                _samples[m] = (ulong)(firstSample + ((first + m) / perSample));
-                _ordinals[m] = (uint)((first + m) % perSample);
+                (_samples[m], _ordinals[m]) = names[first + m];
                 _scales[m] = staticScale ?? Scale(vector);
             }
 

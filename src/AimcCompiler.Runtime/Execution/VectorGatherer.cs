@@ -136,7 +136,7 @@ internal abstract class VectorGatherer
 
                 output[a + 2] = extent;
                 (_input[at], _output[at], _kernel[at]) = ((int)shape[a + 2], (int)extent, view.Kernel[a]);
-                (_strides[at], _pads[at], _dilations[at]) = (view.Strides[a], view.PadsBegin[a], view.Dilations[a]);
+                (_strides[at], _pads[at], _dilations[at]) = (view.Strides[a], (int)view.Pads(a, shape[a + 2]).Begin, view.Dilations[a]);
             }
 
             OutputShape = [.. output];

@@ -19,7 +19,7 @@ public sealed class DisassemblerTests
             v3 'größe\u000a<script>': Float ?x3 output
 
             l0 'conv' 'Conv': v0 -> v1
-              view conv(kernel=2x2, strides=1x1, pads=0x0:0x0, dilations=1x1), 18 vectors, 2 copies
+              view conv(kernel=2x2, strides=1x1, pads=0x0:0x0, dilations=1x1), 9 vectors, 2 copies
               weights 2 groups, Packed, of 4 x 1 Int8, 1 scales, 0 biases
               input signed, scale 0.25
               block copy 0 groups 0+2 rows 0+4 (row block 0) columns 0+1 -> tile 0 row 0 column 0

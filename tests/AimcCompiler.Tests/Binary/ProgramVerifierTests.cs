@@ -224,10 +224,10 @@ public sealed class ProgramVerifierTests
     [Fact]
     public void TheLowestCodeNeedsCellsThatHoldIt()
     {
-        Assert.Equal(-8, ProgramVerifier.LowestCode(WeightEncoding.Of(ChipReader.Read("tiny").Tile)));
-        Assert.Equal(-15, ProgramVerifier.LowestCode(WeightEncoding.Of(ChipReader.Read("tiny", ["tile.weights.bits=5"]).Tile)));
+        Assert.Equal(-8, WeightEncoding.Of(ChipReader.Read("tiny").Tile).LowestCode());
+        Assert.Equal(-15, WeightEncoding.Of(ChipReader.Read("tiny", ["tile.weights.bits=5"]).Tile).LowestCode());
         var isaac = WeightEncoding.Of(ChipReader.Read("isaac").Tile);
-        Assert.Equal(-isaac.MaxCode - 1, ProgramVerifier.LowestCode(isaac));
+        Assert.Equal(-isaac.MaxCode - 1, isaac.LowestCode());
     }
 
     private static void AssertBroken(Func<MappedProgram, MappedProgram> breakIt, string message) => AssertBroken(breakIt(SampleProgram.Tiny()), message);

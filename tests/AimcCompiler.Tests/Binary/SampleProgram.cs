@@ -87,7 +87,7 @@ internal static class SampleProgram
         InputScale = 0.25f,
         AdcRanges = [],
         Blocks = [Whole(copy: 0, tile: 0), Whole(copy: 1, tile: 1)],
-        VectorsPerInference = 18,
+        VectorsPerInference = 9,
         Copies = 2,
     };
 

@@ -16,7 +16,7 @@ public sealed class TextReportTests
         note: digital: 1 node, not a matrix-vector product: relu
 
         layer  op       K  N  groups  MVM  tiles  copies  util %  ADC bits  time us  energy nJ
-        conv   Conv     4  1       2   18      2       2    50.0         6     ~1.5    ~0.2213
+        conv   Conv     4  1       2    9      2       2    50.0         6     ~1.5    ~0.2213
         fc     MatMul  18  3       1    1      5       1    67.5         6     ~0.8     ~0.147
 
         latency ~2.3 us pipelined, ~2.3 us serial; throughput ~666,667 /s (tiles; digital work ~2.25 ns on one unit)

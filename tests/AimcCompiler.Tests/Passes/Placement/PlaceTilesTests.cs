@@ -85,20 +85,21 @@ public sealed class PlaceTilesTests
             .Node("MatMul", "x a", "h").Node("MatMul", "h b", "i").Ints("from", 0).Ints("to", 9).Ints("axis", 2)
             .Node("Slice", "i from to axis", "s").Node("MatMul", "s c", "y").Output("y");
         var placed = Place(model, new CompileOptions { Fallback = FallbackPolicy.Digital, Chips = 1 }); // 8 + 16 + 2 tiles
-        IrVerifier.Verify(placed.Graph, Stairs.Tiny, 1);
         Assert.Equal(["matmul_y", "matmul_i"], _diagnostics.Diagnostics.Select(d => d.Where.Split('\'')[1]));
         Assert.All(_diagnostics.Diagnostics, d => Assert.Equal("AIMC3004", d.Descriptor.Id));
         Assert.Equal("runs digitally: it has the fewest MACs per tile (9 on 2 tiles) and the chip is full", _diagnostics.Diagnostics[0].Message);
-        Assert.Equal(["matmul_h"], placed.Graph.Layers.Select(l => l.Name));
-        Assert.Equal(2, placed.Graph.Homes.Values.Count(h => h is { Home: Home.Digital, Reason: FallbackReason.DoesNotFit }));
+        Assert.Equal(2, placed.Unplaced.Count);
+        var program = AimcCompilation.Compile(model.Import(), Stairs.Tiny, new CompileOptions { Fallback = FallbackPolicy.Digital, Chips = 1 }).Program;
+        Assert.Equal(["matmul_h"], program.Layers.Select(l => l.Name));
+        Assert.Equal(["matmul_i", "matmul_y"], program.Nodes.Where(n => n is { Home: Home.Digital, Reason: FallbackReason.DoesNotFit }).Select(n => n.Name));
     }
 
     [Fact]
     public void WhatMustBeOnTilesIsNotDropped()
     {
         var model = Chain(16, 16, 16);
-        var placed = Place(model, new CompileOptions { Fallback = FallbackPolicy.Digital, Analog = ["matmul_v1"] });
-        Assert.Equal(["matmul_v1"], placed.Graph.Layers.Select(l => l.Name));
+        var program = AimcCompilation.Compile(model.Import(), Stairs.Tiny, new CompileOptions { Fallback = FallbackPolicy.Digital, Analog = ["matmul_v1"] }).Program;
+        Assert.Equal(["matmul_v1"], program.Layers.Select(l => l.Name));
         DiagnosticBag both = new();
         CompileOptions options = new() { Fallback = FallbackPolicy.Digital, Analog = ["matmul_v0", "matmul_v1"] };
         PlaceTiles.Run(Stairs.Split(model, options: options), Stairs.Tiny, options, both);

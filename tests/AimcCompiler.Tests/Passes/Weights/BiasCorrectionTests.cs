@@ -60,6 +60,7 @@ public sealed class BiasCorrectionTests
     {
         Id = new LayerId(0),
         Node = new NodeId(0),
+        Origin = new NodeId(0),
         Name = "fc",
         Op = "MatMul",
         Input = "x",

@@ -1,0 +1,54 @@
+using System.Collections.Immutable;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Runtime;
+
+/// <summary>What the vectors of one run of a layer are called: the sample in the data set, and the ordinal of the MVM in the sample. Reads draw their noise by these names, never by
+/// the position in a batch (semantics.md, "Randomness").</summary>
+internal readonly struct VectorNames
+{
+    private readonly int _samples;
+    private readonly int _inner;
+    private readonly long _firstSample;
+    private readonly uint _firstOrdinal;
+
+    private VectorNames(int samples, int inner, int perSample, long firstSample, uint firstOrdinal)
+    {
+        (_samples, _inner, PerSample, _firstSample, _firstOrdinal) = (samples, inner, perSample, firstSample, firstOrdinal);
+    }
+
+    /// <summary>MVMs of one sample.</summary>
+    public int PerSample { get; }
+
+    public (ulong Sample, uint Ordinal) this[int vector] => (
+        (ulong)(_firstSample + (vector / _inner % _samples)),
+        _firstOrdinal + (uint)((vector / (_inner * _samples) * _inner) + (vector % _inner)));
+
+    /// <param name="layer">The layer.</param>
+    /// <param name="shape">Of its input.</param>
+    /// <param name="vectors">Vectors of the run.</param>
+    /// <param name="samples">Samples in the batch.</param>
+    /// <param name="firstSample">Index of the first in the data set.</param>
+    /// <param name="firstOrdinal">Ordinal of the first MVM.</param>
+    public static VectorNames Of(MappedLayer layer, ImmutableArray<long> shape, int vectors, int samples, long firstSample, uint firstOrdinal)
+    {
+        if (samples <= 1 || vectors % samples != 0)
+        {
+            return new VectorNames(1, Math.Max(1, vectors), vectors, firstSample, firstOrdinal);
+        }
+
+        int inner = vectors / samples;
+        if (layer is { SampleAxis: > 0 and var axis, View: MatrixView view } && axis < shape.Length && shape[axis] == samples)
+        {
+            // Axes behind the samples', without the one that the vectors lie along.
+            inner = 1;
+            for (int a = axis + 1; a < shape.Length; a++)
+            {
+                inner *= a == shape.Length + view.InputAxis ? 1 : (int)shape[a];
+            }
+        }
+
+        return new VectorNames(samples, inner, vectors / samples, firstSample, firstOrdinal);
+    }
+}
