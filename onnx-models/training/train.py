@@ -1,6 +1,6 @@
 """Trains one network on Fashion-MNIST and writes MODEL.onnx and MODEL.preprocess.json.
 
-usage: /usr/bin/python3 train.py mlp|lenet5|resnet
+usage: /usr/bin/python3 train.py mlp|lenet5|resnet|transformer|lstm
 """
 import math
 import os
@@ -12,7 +12,7 @@ from torch import nn
 
 from common import MODELS, OUT, load, preprocess, write_preprocess
 
-OPSET = 13
+OPSETS = {"mlp": 13, "lenet5": 13, "resnet": 13, "transformer": 17, "lstm": 14}
 SEED = 1
 BATCH = 128
 # epochs, peak learning rate, weight decay, random horizontal flip
@@ -20,6 +20,8 @@ RECIPES = {
     "mlp": (6, 1e-3, 1e-3, False),
     "lenet5": (10, 2e-3, 1e-3, True),
     "resnet": (5, 5e-3, 1e-2, True),
+    "transformer": (20, 2e-3, 1e-2, True),
+    "lstm": (12, 3e-3, 1e-2, True),
 }
 
 
@@ -72,7 +74,7 @@ def export(model, name):
     torch.onnx.export(
         model, torch.zeros(1, 1, 28, 28), os.path.join(OUT, name + ".onnx"),
         training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False,
-        opset_version=OPSET, input_names=["input"], output_names=["logits"],
+        opset_version=OPSETS[name], input_names=["input"], output_names=["logits"],
         dynamic_axes={"input": {0: "N"}, "logits": {0: "N"}})
     write_preprocess(name)
 

@@ -109,6 +109,20 @@ public sealed class CompileTests : IDisposable
     }
 
     [Fact]
+    public void The_projections_of_a_transformer_stand_on_tiles_and_products_of_activations_do_not()
+    {
+        JsonElement report = Compile(Places.Own("transformer.onnx"), "float");
+        JsonElement[] products = [.. report.GetProperty("nodes").EnumerateArray().Where(n => n.GetProperty("op").GetString() is "MatMul" or "Gemm")];
+        Assert.Equal(18, products.Length);
+        Assert.All(products, n => Assert.Equal(n.GetProperty("parameters").GetInt64() > 0 ? "analog" : "digital", n.GetProperty("home").GetString()));
+
+        // Queries with keys and probabilities with values, in two encoder layers.
+        JsonElement[] digital = [.. products.Where(n => n.GetProperty("home").GetString() == "digital")];
+        Assert.Equal(4, digital.Length);
+        Assert.All(digital, n => Assert.Equal("dynamic_weights", n.GetProperty("reason").GetString()));
+    }
+
+    [Fact]
     public void Single_nodes_are_moved_off_the_tiles()
     {
         JsonElement all = Compile(Lenet, "float");

@@ -23,6 +23,8 @@ public sealed class EvaluateTests : IDisposable
     [InlineData("mlp", 0.891)]
     [InlineData("lenet5", 0.902)]
     [InlineData("resnet", 0.931)]
+    [InlineData("transformer", 0.908)]
+    [InlineData("lstm", 0.92)]
     public void On_float_the_accuracy_is_ONNX_Runtimes(string name, double accuracy)
     {
         JsonElement result = AimcTool.Json(["evaluate", Places.Own($"{name}.onnx"), "--chip", "float", .. Data]);

@@ -18,6 +18,8 @@ public sealed class FloatTests : IDisposable
     [InlineData("mlp")]
     [InlineData("lenet5")]
     [InlineData("resnet")]
+    [InlineData("transformer")]
+    [InlineData("lstm")]
     public void Our_own_networks_equal_ONNX_Runtime(string name) => Compare(Places.Own($"{name}.onnx"));
 
     [SharedTheory]
