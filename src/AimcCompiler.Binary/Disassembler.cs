@@ -31,6 +31,11 @@ public static class Disassembler
         yield return Text($"program {Quoted.Of(program.ModelName)} sha256 {program.ModelSha256} by {Quoted.Of(program.Producer)}");
         yield return Text($"parameters {program.ModelParameters}, calibration {(program.Calibration is { } c ? Quoted.Of(c) : "none")}");
         yield return Text($"chip {Quoted.Of(program.Chip.Name)} x {program.Chips}");
+        foreach (FixedInput input in program.Fixed)
+        {
+            yield return Text($"fixed {Quoted.Of(input.Name)}: {input.Type} {Tensor.Format(input.Shape)} = {Quoted.Of(input.Text)}");
+        }
+
         yield return "";
         for (int i = 0; i < program.Values.Length; i++)
         {

@@ -32,6 +32,7 @@ internal static class ManifestWriter
         manifest.Partitions.AddRange(program.Partitions.Select(partition => ToProto(partition, Add)));
         manifest.Instructions.AddRange(program.Instructions.Select(ToProto));
         manifest.Nodes.AddRange(program.Nodes.Select(ToProto));
+        manifest.FixedInputs.AddRange(program.Fixed.Select(ToProto));
         return (manifest, sections);
 
         uint Add(SectionKind kind, ReadOnlyMemory<byte> bytes)
@@ -45,6 +46,13 @@ internal static class ManifestWriter
     {
         var result = new Proto.Value { Name = value.Name, Type = (int)value.Type };
         result.Shape.AddRange(value.Shape);
+        return result;
+    }
+
+    private static Proto.FixedInput ToProto(FixedInput input)
+    {
+        var result = new Proto.FixedInput { Name = input.Name, Type = (int)input.Type, Text = input.Text };
+        result.Shape.AddRange(input.Shape);
         return result;
     }
 

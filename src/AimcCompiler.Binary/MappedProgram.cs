@@ -43,6 +43,9 @@ public sealed record MappedProgram
 
     /// <summary>How inputs were calibrated ("max", "quantile 0.99995"), or null when they were not.</summary>
     public required string? Calibration { get; init; }
+
+    /// <summary>Inputs of the model that are constants of the program, for comparison with the model.</summary>
+    public ImmutableArray<FixedInput> Fixed { get; init; } = [];
 }
 
 /// <param name="Name">The ONNX value name.</param>

@@ -12,7 +12,7 @@ namespace AimcCompiler.Binary;
 /// <item>Chip: it is valid (<see cref="ChipValidator"/>).</item>
 /// <item>Values: names are not empty and unique, types are known, ranks are at most 64, dimensions are -1 or more, and the known ones make
 /// at most <see cref="MaximumElements"/> elements.</item>
-/// <item>Inputs and outputs name values, none twice.</item>
+/// <item>Inputs and outputs name values, none twice; fixed inputs have names, which no input has, and one element of their type.</item>
 /// <item>Layers: names are not empty and unique; groups, rows, columns, copies and vectors are at least 1; input and output are numeric
 /// values.</item>
 /// <item>Views: axes or window lists have the rank of the input; kernels, strides and dilations are at least 1, pads at least 0; input,
@@ -52,6 +52,7 @@ public static partial class ProgramVerifier
         VerifyValues(program.Values);
         VerifyIndices(program.Inputs, "program inputs", program.Values);
         VerifyIndices(program.Outputs, "program outputs", program.Values);
+        VerifyFixed(program);
         VerifyNames(program.Layers, "layer", l => l.Name);
         foreach (MappedLayer layer in program.Layers)
         {
@@ -123,6 +124,19 @@ public static partial class ProgramVerifier
         {
             Check(index >= 0 && index < values.Length, $"the {what} name value {index}, there are {values.Length} values");
             Check(seen.Add(index), $"the {what} name value {index} twice");
+        }
+    }
+
+    private static void VerifyFixed(MappedProgram program)
+    {
+        Check(!program.Fixed.IsDefault, "the fixed inputs are missing");
+        VerifyNames(program.Fixed, "fixed input", f => f.Name);
+        foreach (FixedInput input in program.Fixed)
+        {
+            string name = $"fixed input {Quoted.Of(input.Name)}";
+            Check(!program.Inputs.Any(i => program.Values[i].Name == input.Name), $"{name} is an input too");
+            Check(!input.Shape.IsDefault && input.Shape.Length <= MaximumRank, $"{name} has no shape, or one of more than {MaximumRank} dimensions");
+            Check(input.Text is not null && input.ToTensor() is not null, $"{name} has no value of type {input.Type}");
         }
     }
 

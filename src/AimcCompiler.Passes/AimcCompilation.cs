@@ -16,7 +16,7 @@ public static class AimcCompilation
     /// <summary>The passes in the order they run, with what each is for.</summary>
     public static ImmutableArray<(string Name, string Purpose)> Passes { get; } =
     [
-        ("fold-constants", "replace nodes that read only constants by their results"),
+        ("fold-constants", "replace nodes that read only constants by their results, and If nodes of a known condition by their branch"),
         ("fold-batch-norm", "fold BatchNormalization into the convolution or product before it"),
         ("calibrate", "types and shapes of every value; input ranges from samples"),
         ("partition-graph", "each node to tiles, digital units or host, with the reason"),
@@ -38,10 +38,10 @@ public static class AimcCompilation
         DiagnosticBag diagnostics = new();
         PassRunner runner = new(options, diagnostics);
 
-        var bound = BindDimensions.Run(model, options, diagnostics);
+        var bound = FixInputs.Run(BindDimensions.Run(model, options, diagnostics), options, diagnostics);
         diagnostics.ThrowIfErrors();
         // First, so that later passes see weights as constants whatever hid them.
-        var folded = runner.Run("fold-constants", () => FoldConstants.Run(bound), Constructed, g => IrPrinter.Print(g));
+        var folded = runner.Run("fold-constants", () => InlineBranches.Run(FoldConstants.Run(bound)), Constructed, g => IrPrinter.Print(g));
         // Before calibrate: the values between a convolution and its normalisation go away.
         var simple = runner.Run("fold-batch-norm", () => FoldBatchNorm.Run(folded), Constructed, g => IrPrinter.Print(g));
         var calibrated = runner.Run("calibrate", () => Calibrate.Run(simple, options), Verify, Print);

@@ -76,7 +76,7 @@ internal static class RunWork
             warnings = [.. Comparison.WarnOfOther(program, model)];
             string[] layerValues = [.. program.Layers.Select(l => program.Values[l.Output].Name)];
             string[] values = request.PerLayer ? [.. names, .. layerValues.Except(names)] : [.. names];
-            var (plain, optimized) = Comparison.Reference(model, values, inputs);
+            var (plain, optimized) = Comparison.Reference(model, values, ProgramInputs.WithFixed(program, inputs));
             var byName = values.Select((v, i) => (v, i)).ToDictionary(p => p.v, p => p.i, StringComparer.Ordinal);
             for (int i = 0; i < outputs.Length; i++)
             {
@@ -189,6 +189,18 @@ internal static class ProgramInputs
 {
     /// <summary>The batch that the inputs are fixed to; null = open.</summary>
     public static int? FixedBatch(IEnumerable<DataInput> inputs) => inputs.Select(i => i.Shape is [var batch, ..] ? batch : 1).Distinct().ToArray() is [> 0 and var only] ? (int)only : null;
+
+    /// <summary>What the model itself takes: the program's inputs, and those that are constants in it. A program does not look at those.</summary>
+    public static Dictionary<string, Tensor> WithFixed(MappedProgram program, IReadOnlyDictionary<string, Tensor> inputs)
+    {
+        Dictionary<string, Tensor> all = new(inputs, StringComparer.Ordinal);
+        foreach (var input in program.Fixed)
+        {
+            all[input.Name] = input.ToTensor()!;
+        }
+
+        return all;
+    }
 
     public static ImmutableArray<DataInput> Of(MappedProgram program) =>
         [.. program.Inputs.Select(i => program.Values[i]).Select(v => new DataInput(v.Name, v.Type, v.Shape))];

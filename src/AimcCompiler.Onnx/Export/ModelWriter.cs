@@ -80,7 +80,7 @@ public static class ModelWriter
         return proto;
     }
 
-    private static NodeProto Write(Node node)
+    internal static NodeProto Write(Node node)
     {
         var proto = node.Payload.IsEmpty ? new NodeProto { OpType = node.OpType, Domain = node.Domain } : NodeProto.Parser.ParseFrom(node.Payload.Span);
         proto.Name = node.Name;
