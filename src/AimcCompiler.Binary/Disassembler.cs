@@ -41,7 +41,7 @@ public static class Disassembler
         {
             ProgramValue value = program.Values[i];
             string role = (program.Inputs.Contains(i) ? " input" : "") + (program.Outputs.Contains(i) ? " output" : "");
-            yield return Text($"v{i} {Quoted.Of(value.Name)}: {value.Type} {Tensor.Format(value.Shape)}{role}");
+            yield return Text($"v{i} {Quoted.Of(value.Name)}: {value.Type} {(value.IsUnranked ? "of any rank" : Tensor.Format(value.Shape))}{role}{(value.Nominal.IsEmpty ? "" : $", nominally {Tensor.Format(value.Nominal)}")}");
         }
 
         for (int i = 0; i < program.Layers.Length; i++)

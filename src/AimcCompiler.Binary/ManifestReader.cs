@@ -25,7 +25,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             ModelSha256 = manifest.ModelSha256,
             Chip = ChipReader.Parse(Encoding.UTF8.GetBytes(manifest.ChipJson), "chip description"),
             Chips = manifest.Chips,
-            Values = [.. manifest.Values.Select(v => new ProgramValue(v.Name, (TensorType)v.Type, [.. v.Shape]))],
+            Values = [.. manifest.Values.Select(v => new ProgramValue(v.Name, (TensorType)v.Type, [.. v.Shape]) { Nominal = [.. v.Nominal], IsUnranked = v.Unranked })],
             Inputs = [.. manifest.Inputs],
             Outputs = [.. manifest.Outputs],
             Layers = [.. manifest.Layers.Select(ToLayer)],

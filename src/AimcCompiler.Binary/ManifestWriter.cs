@@ -44,8 +44,9 @@ internal static class ManifestWriter
 
     private static Proto.Value ToProto(ProgramValue value)
     {
-        var result = new Proto.Value { Name = value.Name, Type = (int)value.Type };
+        var result = new Proto.Value { Name = value.Name, Type = (int)value.Type, Unranked = value.IsUnranked };
         result.Shape.AddRange(value.Shape);
+        result.Nominal.AddRange(value.Nominal);
         return result;
     }
 

@@ -51,7 +51,14 @@ public sealed record MappedProgram
 /// <param name="Name">The ONNX value name.</param>
 /// <param name="Type">Undefined for sequences and other non-tensors.</param>
 /// <param name="Shape">The shape; -1 = known only at run time.</param>
-public sealed record ProgramValue(string Name, TensorType Type, ImmutableArray<long> Shape);
+public sealed record ProgramValue(string Name, TensorType Type, ImmutableArray<long> Shape)
+{
+    /// <summary>Of an input with open dimensions: the shape that the compile ran with; else empty.</summary>
+    public ImmutableArray<long> Nominal { get; init; } = [];
+
+    /// <summary>Not even the rank is known; <see cref="Shape"/> is empty then.</summary>
+    public bool IsUnranked { get; init; }
+}
 
 /// <summary>One constant-weight MVM of the model and the blocks that hold its weights.</summary>
 public sealed record MappedLayer

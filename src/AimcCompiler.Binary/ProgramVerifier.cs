@@ -11,7 +11,8 @@ namespace AimcCompiler.Binary;
 /// not negative.</item>
 /// <item>Chip: it is valid (<see cref="ChipValidator"/>).</item>
 /// <item>Values: names are not empty and unique, types are known, ranks are at most 64, dimensions are -1 or more, and the known ones make
-/// at most <see cref="MaximumElements"/> elements.</item>
+/// at most <see cref="MaximumElements"/> elements; a value without rank has no shape; a nominal shape is known and one of those that the shape
+/// allows.</item>
 /// <item>Inputs and outputs name values, none twice; fixed inputs have names, which no input has, and one element of their type.</item>
 /// <item>Layers: names are not empty and unique; groups, rows, columns, copies and vectors are at least 1; input and output are numeric
 /// values.</item>
@@ -112,6 +113,24 @@ public static partial class ProgramVerifier
                 Check(dimension >= -1, $"{name} has dimension {dimension}, at least -1 is allowed");
                 Check(dimension <= MaximumElements / elements, $"{name} of shape {Tensor.Format(value.Shape)} has over {MaximumElements} elements");
                 elements *= Math.Max(1, dimension);
+            }
+
+            Check(!value.IsUnranked || value.Shape.IsEmpty, $"{name} has no rank and shape {Tensor.Format(value.Shape)}");
+            Check(!value.Nominal.IsDefault, $"{name} has no list of nominal extents");
+            if (!value.Nominal.IsEmpty)
+            {
+                Check(
+                    value.IsUnranked ? value.Nominal.Length <= MaximumRank : value.Nominal.Length == value.Shape.Length,
+                    $"{name} of shape {Tensor.Format(value.Shape)} is nominally {Tensor.Format(value.Nominal)}");
+                elements = 1;
+                for (int i = 0; i < value.Nominal.Length; i++)
+                {
+                    Check(
+                        value.Nominal[i] >= 0 && (value.IsUnranked || value.Shape[i] < 0 || value.Shape[i] == value.Nominal[i]),
+                        $"{name} of shape {Tensor.Format(value.Shape)} is nominally {Tensor.Format(value.Nominal)}");
+                    Check(value.Nominal[i] <= MaximumElements / elements, $"{name} is nominally {Tensor.Format(value.Nominal)}, over {MaximumElements} elements");
+                    elements *= Math.Max(1, value.Nominal[i]);
+                }
             }
         }
     }

@@ -114,14 +114,27 @@ public sealed class DigitalSession : IDisposable
 
     private static RunOptions NewRunOptions() => new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
 
-    private static DigitalPort Port(string name, NodeMetadata metadata) => metadata.IsTensor
-        ? new DigitalPort(
-            name,
-            (TensorType)(int)metadata.ElementDataType,
-            [.. metadata.Dimensions.Select(dimension => (long)dimension)],
-            [.. metadata.SymbolicDimensions],
-            true)
-        : new DigitalPort(name, TensorType.Undefined, [], [], false);
+    private static DigitalPort Port(string name, NodeMetadata metadata)
+    {
+        DigitalPort other = new(name, TensorType.Undefined, [], [], false);
+        return metadata.OnnxValueType switch
+        {
+            OnnxValueType.ONNX_TYPE_SEQUENCE => other with { Kind = DigitalPortKind.Sequence, Element = Port("", metadata.AsSequenceMetadata().ElementMeta) },
+            OnnxValueType.ONNX_TYPE_OPTIONAL => other with { Kind = DigitalPortKind.Optional, Element = Port("", metadata.AsOptionalMetadata().ElementMeta) },
+            OnnxValueType.ONNX_TYPE_MAP => other with
+            {
+                Kind = DigitalPortKind.Map,
+                KeyType = (TensorType)(int)metadata.AsMapMetadata().KeyDataType,
+                Element = Port("", metadata.AsMapMetadata().ValueMetadata),
+            },
+            _ => new DigitalPort(
+                name,
+                (TensorType)(int)metadata.ElementDataType,
+                [.. metadata.Dimensions.Select(dimension => (long)dimension)],
+                [.. metadata.SymbolicDimensions],
+                true),
+        };
+    }
 
     private static Tensor Named(OrtValue value, string name) => value.IsTensor
         ? DigitalRuntime.Guard(value.ToTensor)

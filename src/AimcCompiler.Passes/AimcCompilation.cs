@@ -44,7 +44,7 @@ public static class AimcCompilation
         var folded = runner.Run("fold-constants", () => InlineBranches.Run(FoldConstants.Run(bound)), Constructed, g => IrPrinter.Print(g));
         // Before calibrate: the values between a convolution and its normalisation go away.
         var simple = runner.Run("fold-batch-norm", () => FoldBatchNorm.Run(folded), Constructed, g => IrPrinter.Print(g));
-        var calibrated = runner.Run("calibrate", () => Calibrate.Run(simple, options), Verify, Print);
+        var calibrated = runner.Run("calibrate", () => Calibrate.Run(simple, options, diagnostics), Verify, Print);
         var partitioned = runner.Run(
             "partition-graph",
             () => PartitionGraph.Run(calibrated, options, diagnostics),

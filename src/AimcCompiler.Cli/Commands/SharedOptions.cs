@@ -29,7 +29,7 @@ internal sealed class MappingOptions
 
     private readonly Option<string[]> _digital = new("--digital") { Description = "A node that must be digital; may be repeated", HelpName = "NODE" };
 
-    private readonly Option<string[]> _dim = new("--dim") { Description = "Extent of a symbolic dimension (1 where not given); may be repeated", HelpName = "NAME=N" };
+    private readonly Option<string[]> _dim = new("--dim") { Description = "Extent of an open dimension, by its name or INPUT.AXIS (where not given, one that the model runs with is found); may be repeated", HelpName = "NAME=N" };
 
     private readonly Option<string[]> _fix = new("--fix") { Description = "Value of an input of one element, which the program then does not take; may be repeated", HelpName = "NAME=VALUE" };
 

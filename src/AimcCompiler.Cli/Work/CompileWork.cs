@@ -102,10 +102,8 @@ internal static class CompileWork
     /// <summary>The model's inputs, without those that the user fixed and with dimensions that he gave; the first dimension counts samples.</summary>
     private static ImmutableArray<DataInput> Inputs(Graph graph, CompileOptions options) =>
     [
-        .. graph.Header.Inputs.Where(p => !options.Fixed.ContainsKey(p.Name)).Select(p => new DataInput(
-            p.Name,
-            p.Type,
-            p.Shape.IsDefault ? [] : [.. p.Shape.Select((d, i) => d < 0 && i < p.Symbols.Length && options.Dimensions.TryGetValue(p.Symbols[i], out long given) ? given : d)])),
+        .. graph.Header.Inputs.Where(p => !options.Fixed.ContainsKey(p.Name)).Select(p => BindDimensions.Bind(p, options))
+            .Select(p => new DataInput(p.Name, p.Type, p.Shape.IsDefault ? [] : p.Shape)),
     ];
 
     private sealed class Samples(int count, Func<int, IReadOnlyDictionary<string, Tensor>> sample) : ICalibrationData

@@ -132,6 +132,11 @@ public static class ModelWriter
     {
         var port = graph.Header.Inputs.FirstOrDefault(p => p.Name == value);
         TensorType type = port?.Type ?? (graph.Facts.TryGetValue(value, out var facts) ? facts.Type : TensorType.Undefined);
+        if (type == TensorType.Undefined && (port?.Declaration ?? graph.Facts.GetValueOrDefault(value)?.Declaration) is { IsEmpty: false } declaration)
+        {
+            return TypeProto.Parser.ParseFrom(declaration.Span);
+        }
+
         if (type == TensorType.Undefined)
         {
             throw new InvalidOperationException($"The type of value '{value}' is not known.");

@@ -361,7 +361,7 @@ public static class OnnxImporter
         var tensor = info.Type?.TensorType;
         if (tensor is null || !Enum.IsDefined((TensorType)tensor.ElemType))
         {
-            return new GraphPort(info.Name, TensorType.Undefined, default, []);
+            return new GraphPort(info.Name, TensorType.Undefined, default, []) { Declaration = tensor is null && info.Type is { } type ? type.ToByteArray() : default };
         }
 
         var dims = tensor.Shape?.Dim;

@@ -40,10 +40,15 @@ public static class EmitProgram
                 values.Add(name, index = programValues.Count);
                 var facts = graph.Facts.GetValueOrDefault(name);
                 var port = graph.Header.Inputs.Concat(graph.Header.Outputs).FirstOrDefault(p => p.Name == name);
-                programValues.Add(new ProgramValue(
-                    name,
-                    facts?.Type ?? port?.Type ?? TensorType.Undefined,
-                    port is { Shape.IsDefault: false } ? port.Shape : facts is { HasRank: true } ? facts.Declared : []));
+                var shape = port is { Shape.IsDefault: false } ? port.Shape : facts is { HasRank: true } ? facts.Declared : default;
+                bool isInput = graph.Header.Inputs.Any(i => i.Name == name);
+                // An input of no declared rank takes every rank, whatever the compile ran with.
+                bool isUnranked = shape.IsDefault || (isInput && port is { Shape.IsDefault: true });
+                programValues.Add(new ProgramValue(name, facts?.Type ?? port?.Type ?? TensorType.Undefined, isUnranked ? [] : shape)
+                {
+                    IsUnranked = isUnranked,
+                    Nominal = isInput && facts is { HasShape: true } && (isUnranked || shape.Contains(-1)) ? facts.Shape : [],
+                });
             }
 
             return index;
