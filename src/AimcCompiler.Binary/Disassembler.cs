@@ -61,7 +61,7 @@ public static class Disassembler
         for (int i = 0; i < program.Partitions.Length; i++)
         {
             DigitalPartition p = program.Partitions[i];
-            yield return Text($"p{i} {Quoted.Of(p.Name)}: {Values(p.Inputs)} -> {Values(p.Outputs)}, model {p.Model.Length} bytes, {p.Operations} operations");
+            yield return Text($"p{i} {Quoted.Of(p.Name)}: {Values(p.Inputs)} -> {Values(p.Outputs)}, model {p.Model.Length} bytes{(p.Weights.IsEmpty ? "" : Text($" and {p.Weights.Sum(w => (long)w.Length)} of weights"))}, {p.Operations} operations");
         }
 
         yield return "";

@@ -144,6 +144,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
     {
         Name = partition.Name,
         Model = Section(partition.SectionModel, SectionKind.Model, $"model of partition {Quoted.Of(partition.Name)}"),
+        Weights = [.. partition.SectionWeights.Select(s => Section(s, SectionKind.ModelWeights, $"weights of partition {Quoted.Of(partition.Name)}"))],
         Inputs = Array(partition.Inputs),
         Outputs = Array(partition.Outputs),
         Operations = partition.Operations,

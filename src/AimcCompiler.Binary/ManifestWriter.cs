@@ -117,6 +117,7 @@ internal static class ManifestWriter
             SectionModel = add(SectionKind.Model, partition.Model),
             Operations = partition.Operations,
         };
+        result.SectionWeights.AddRange(partition.Weights.Select(w => add(SectionKind.ModelWeights, w)));
         result.Inputs.AddRange(partition.Inputs);
         result.Outputs.AddRange(partition.Outputs);
         return result;

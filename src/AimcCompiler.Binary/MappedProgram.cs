@@ -164,6 +164,9 @@ public sealed record DigitalPartition
     /// <summary>Serialized ONNX ModelProto; its input and output names are the values' names.</summary>
     public required ReadOnlyMemory<byte> Model { get; init; }
 
+    /// <summary>Joined, the bytes of the file "weights" that external data of the model name; none where the model holds all its data.</summary>
+    public ImmutableArray<ReadOnlyMemory<byte>> Weights { get; init; } = [];
+
     public required ImmutableArray<int> Inputs { get; init; }
 
     public required ImmutableArray<int> Outputs { get; init; }

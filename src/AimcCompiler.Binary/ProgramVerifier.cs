@@ -29,7 +29,7 @@ namespace AimcCompiler.Binary;
 /// <item>Tiles: no two blocks share a cell.</item>
 /// <item>Conversions: on a chip with flip, granular ADC and unsigned pulses, whose ADC takes what the flip rule lets through (half of a
 /// tile's full scale), no column sum exceeds the ADC.</item>
-/// <item>Partitions: names are not empty and unique, models are not empty, inputs and outputs name values, no output twice, at least one.</item>
+/// <item>Partitions: names are not empty and unique, models and pieces of their weights are not empty, inputs and outputs name values, no output twice, at least one.</item>
 /// <item>Instructions: each layer and each partition runs exactly once; every value is written once, before it is read; inputs are never
 /// written; outputs are written, or are inputs.</item>
 /// <item>Nodes: names are not empty, homes and reasons are known, counts are not negative, layers exist.</item>
@@ -517,6 +517,7 @@ public static partial class ProgramVerifier
         {
             string name = $"partition {Quoted.Of(partition.Name)}";
             Check(!partition.Model.IsEmpty, $"{name} has an empty model");
+            Check(!partition.Weights.IsDefault && partition.Weights.All(w => !w.IsEmpty), $"{name} has an empty piece of weights");
             VerifyIndices(partition.Inputs, $"inputs of {name}", program.Values);
             VerifyIndices(partition.Outputs, $"outputs of {name}", program.Values);
             Check(!partition.Outputs.IsEmpty, $"{name} has no outputs, at least 1 is needed");

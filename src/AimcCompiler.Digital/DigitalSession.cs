@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using AimcCompiler.Core;
 using Microsoft.ML.OnnxRuntime;
 
@@ -13,6 +14,12 @@ public sealed class DigitalSession : IDisposable
     /// <exception cref="DigitalException">ONNX Runtime refuses the model.</exception>
     public DigitalSession(byte[] model, DigitalOptions? options = null)
         : this(settings => new InferenceSession(model, settings), options)
+    {
+    }
+
+    /// <exception cref="DigitalException">ONNX Runtime refuses the model, or there is no room for its weights as files.</exception>
+    public DigitalSession(DigitalModel model, DigitalOptions? options = null)
+        : this(settings => model.Weights.IsEmpty ? new InferenceSession(ArrayOf(model.Proto), settings) : OpenFiles(model, settings), options)
     {
     }
 
@@ -93,6 +100,23 @@ public sealed class DigitalSession : IDisposable
     {
         _session.Dispose();
         _quiet.Dispose();
+    }
+
+    private static byte[] ArrayOf(ReadOnlyMemory<byte> bytes) =>
+        MemoryMarshal.TryGetArray(bytes, out var segment) && segment.Offset == 0 && segment.Count == segment.Array!.Length ? segment.Array : bytes.ToArray();
+
+    private static InferenceSession OpenFiles(DigitalModel model, SessionOptions settings)
+    {
+        try
+        {
+            // What is mapped stays mapped when its file is deleted; where the system forbids that, the files stay among the temporary ones.
+            using ModelFiles files = new(model);
+            return new InferenceSession(files.Path, settings);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DigitalException($"The weights of the model could not be handed to ONNX Runtime as files: {e.Message}", e);
+        }
     }
 
     private static SessionOptions Settings(DigitalOptions options)

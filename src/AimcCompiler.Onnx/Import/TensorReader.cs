@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using AimcCompiler.Core;
 using AimcCompiler.Onnx.Proto;
@@ -63,13 +64,13 @@ public static class TensorReader
 
                 using var range = external.Open(proto.ExternalData, bytes);
                 data = Array.CreateInstance(Tensor.ElementType(type), length);
-                range.Read(Bytes(data, type));
+                range.Read(data);
             }
             else
             {
                 Expect(proto.RawData.Length, bytes, "bytes of data");
                 data = Array.CreateInstance(Tensor.ElementType(type), length);
-                proto.RawData.Span.CopyTo(Bytes(data, type));
+                proto.RawData.Span.CopyTo(Bytes(data, 0, (int)bytes));
             }
 
             if (data is bool[] flags)
@@ -147,9 +148,9 @@ public static class TensorReader
         }
     }
 
-    /// <summary>The memory of a numeric array.</summary>
-    internal static Span<byte> Bytes(Array data, TensorType type) =>
-        data.Length == 0 ? [] : MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(data), checked(data.Length * Tensor.SizeOf(type)));
+    /// <summary>A part of the memory of a numeric array, which may be larger than a span.</summary>
+    internal static Span<byte> Bytes(Array data, long start, int length) =>
+        length == 0 ? [] : MemoryMarshal.CreateSpan(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(data), (nint)start), length);
 
     private static void Normalize(bool[] flags)
     {

@@ -60,7 +60,7 @@ public static class Calibrate
         GiveBackMemory();
         try
         {
-            using (DigitalSession session = new(ModelWriter.Extract(graph, graph.Nodes, inputNames, values), new DigitalOptions(Optimize: false)))
+            using (DigitalSession session = new(ModelWriter.ExtractModel(graph, graph.Nodes, inputNames, values), new DigitalOptions(Optimize: false)))
             {
                 Profile profile = new(graph, session, extents, values);
                 profile.Run(options.Calibration is { Count: > 0 } data ? data.Sample(0) : null);
@@ -140,7 +140,7 @@ public static class Calibrate
 
         string[] inputNames = [.. graph.Header.Inputs.Select(p => p.Name)];
         string[] computed = [.. values.Where(v => graph.ProducerOf(v) is not null)];
-        using DigitalSession? session = computed.Length == 0 ? null : new(ModelWriter.Extract(graph, graph.Nodes, inputNames, computed), new DigitalOptions(Optimize: false));
+        using DigitalSession? session = computed.Length == 0 ? null : new(ModelWriter.ExtractModel(graph, graph.Nodes, inputNames, computed), new DigitalOptions(Optimize: false));
         for (int i = 0; i < data.Count; i++)
         {
             if (i % 64 == 0)

@@ -84,14 +84,15 @@ public static class EmitProgram
                 continue;
             }
 
-            byte[] model = ModelWriter.Extract(graph, cluster, reads, writes);
+            var model = ModelWriter.ExtractModel(graph, cluster, reads, writes);
             long operations = cluster.Sum(n => Operations(graph, n));
             steps.Add(new Step([.. reads], [.. writes], _ =>
             {
                 partitions.Add(new DigitalPartition
                 {
                     Name = FormattableString.Invariant($"digital{partitions.Count}"),
-                    Model = model,
+                    Model = model.Proto,
+                    Weights = model.Weights,
                     Inputs = [.. reads.Select(Value)],
                     Outputs = [.. writes.Select(Value)],
                     Operations = operations,

@@ -72,7 +72,7 @@ public static class FoldConstants
         IReadOnlyList<Tensor> results;
         try
         {
-            using DigitalSession session = new(ModelWriter.Extract(graph, folded, [], wanted), new DigitalOptions(Optimize: false));
+            using DigitalSession session = new(ModelWriter.ExtractModel(graph, folded, [], wanted), new DigitalOptions(Optimize: false));
             results = session.Run(new Dictionary<string, Tensor>(), wanted);
         }
         catch (DigitalException)
