@@ -38,6 +38,7 @@ internal enum SectionKind : uint
     Bias = 3,
     Blocks = 4,
     Model = 5,
+    ModelWeights = 6,
 }
 
 /// <summary>The first bytes of the file.</summary>

@@ -31,12 +31,17 @@ public static class Disassembler
         yield return Text($"program {Quoted.Of(program.ModelName)} sha256 {program.ModelSha256} by {Quoted.Of(program.Producer)}");
         yield return Text($"parameters {program.ModelParameters}, calibration {(program.Calibration is { } c ? Quoted.Of(c) : "none")}");
         yield return Text($"chip {Quoted.Of(program.Chip.Name)} x {program.Chips}");
+        foreach (FixedInput input in program.Fixed)
+        {
+            yield return Text($"fixed {Quoted.Of(input.Name)}: {input.Type} {Tensor.Format(input.Shape)} = {Quoted.Of(input.Text)}");
+        }
+
         yield return "";
         for (int i = 0; i < program.Values.Length; i++)
         {
             ProgramValue value = program.Values[i];
             string role = (program.Inputs.Contains(i) ? " input" : "") + (program.Outputs.Contains(i) ? " output" : "");
-            yield return Text($"v{i} {Quoted.Of(value.Name)}: {value.Type} {Tensor.Format(value.Shape)}{role}");
+            yield return Text($"v{i} {Quoted.Of(value.Name)}: {value.Type} {(value.IsUnranked ? "of any rank" : Tensor.Format(value.Shape))}{role}{(value.Nominal.IsEmpty ? "" : $", nominally {Tensor.Format(value.Nominal)}")}");
         }
 
         for (int i = 0; i < program.Layers.Length; i++)
@@ -56,7 +61,7 @@ public static class Disassembler
         for (int i = 0; i < program.Partitions.Length; i++)
         {
             DigitalPartition p = program.Partitions[i];
-            yield return Text($"p{i} {Quoted.Of(p.Name)}: {Values(p.Inputs)} -> {Values(p.Outputs)}, model {p.Model.Length} bytes, {p.Operations} operations");
+            yield return Text($"p{i} {Quoted.Of(p.Name)}: {Values(p.Inputs)} -> {Values(p.Outputs)}, model {p.Model.Length} bytes{(p.Weights.IsEmpty ? "" : Text($" and {p.Weights.Sum(w => (long)w.Length)} of weights"))}, {p.Operations} operations");
         }
 
         yield return "";

@@ -25,7 +25,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             ModelSha256 = manifest.ModelSha256,
             Chip = ChipReader.Parse(Encoding.UTF8.GetBytes(manifest.ChipJson), "chip description"),
             Chips = manifest.Chips,
-            Values = [.. manifest.Values.Select(v => new ProgramValue(v.Name, (TensorType)v.Type, [.. v.Shape]))],
+            Values = [.. manifest.Values.Select(v => new ProgramValue(v.Name, (TensorType)v.Type, [.. v.Shape]) { Nominal = [.. v.Nominal], IsUnranked = v.Unranked })],
             Inputs = [.. manifest.Inputs],
             Outputs = [.. manifest.Outputs],
             Layers = ToLayers(manifest.Layers),
@@ -34,6 +34,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Nodes = [.. manifest.Nodes.Select(ToNode)],
             ModelParameters = manifest.ModelParameters,
             Calibration = manifest.HasCalibration ? manifest.Calibration : null,
+            Fixed = [.. manifest.FixedInputs.Select(f => new FixedInput(f.Name, (TensorType)f.Type, [.. f.Shape], f.Text))],
         };
         return _nextSection == sections.Count
             ? program
@@ -167,6 +168,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
     {
         Name = partition.Name,
         Model = Section(partition.SectionModel, SectionKind.Model, $"model of partition {Quoted.Of(partition.Name)}"),
+        Weights = [.. partition.SectionWeights.Select(s => Section(s, SectionKind.ModelWeights, $"weights of partition {Quoted.Of(partition.Name)}"))],
         Inputs = Array(partition.Inputs),
         Outputs = Array(partition.Outputs),
         Operations = partition.Operations,

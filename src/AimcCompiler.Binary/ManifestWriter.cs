@@ -32,6 +32,7 @@ internal static class ManifestWriter
         manifest.Partitions.AddRange(program.Partitions.Select(partition => ToProto(partition, Add)));
         manifest.Instructions.AddRange(program.Instructions.Select(ToProto));
         manifest.Nodes.AddRange(program.Nodes.Select(ToProto));
+        manifest.FixedInputs.AddRange(program.Fixed.Select(ToProto));
         return (manifest, sections);
 
         uint Add(SectionKind kind, ReadOnlyMemory<byte> bytes)
@@ -43,8 +44,16 @@ internal static class ManifestWriter
 
     private static Proto.Value ToProto(ProgramValue value)
     {
-        var result = new Proto.Value { Name = value.Name, Type = (int)value.Type };
+        var result = new Proto.Value { Name = value.Name, Type = (int)value.Type, Unranked = value.IsUnranked };
         result.Shape.AddRange(value.Shape);
+        result.Nominal.AddRange(value.Nominal);
+        return result;
+    }
+
+    private static Proto.FixedInput ToProto(FixedInput input)
+    {
+        var result = new Proto.FixedInput { Name = input.Name, Type = (int)input.Type, Text = input.Text };
+        result.Shape.AddRange(input.Shape);
         return result;
     }
 
@@ -121,6 +130,7 @@ internal static class ManifestWriter
             SectionModel = add(SectionKind.Model, partition.Model),
             Operations = partition.Operations,
         };
+        result.SectionWeights.AddRange(partition.Weights.Select(w => add(SectionKind.ModelWeights, w)));
         result.Inputs.AddRange(partition.Inputs);
         result.Outputs.AddRange(partition.Outputs);
         return result;

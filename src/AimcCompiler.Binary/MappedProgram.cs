@@ -43,12 +43,22 @@ public sealed record MappedProgram
 
     /// <summary>How inputs were calibrated ("max", "quantile 0.99995"), or null when they were not.</summary>
     public required string? Calibration { get; init; }
+
+    /// <summary>Inputs of the model that are constants of the program, for comparison with the model.</summary>
+    public ImmutableArray<FixedInput> Fixed { get; init; } = [];
 }
 
 /// <param name="Name">The ONNX value name.</param>
 /// <param name="Type">Undefined for sequences and other non-tensors.</param>
 /// <param name="Shape">The shape; -1 = known only at run time.</param>
-public sealed record ProgramValue(string Name, TensorType Type, ImmutableArray<long> Shape);
+public sealed record ProgramValue(string Name, TensorType Type, ImmutableArray<long> Shape)
+{
+    /// <summary>Of an input with open dimensions: the shape that the compile ran with; else empty.</summary>
+    public ImmutableArray<long> Nominal { get; init; } = [];
+
+    /// <summary>Not even the rank is known; <see cref="Shape"/> is empty then.</summary>
+    public bool IsUnranked { get; init; }
+}
 
 /// <summary>One constant-weight MVM of the model and the blocks that hold its weights.</summary>
 public sealed record MappedLayer
@@ -159,6 +169,9 @@ public sealed record DigitalPartition
 
     /// <summary>Serialized ONNX ModelProto; its input and output names are the values' names.</summary>
     public required ReadOnlyMemory<byte> Model { get; init; }
+
+    /// <summary>Joined, the bytes of the file "weights" that external data of the model name; none where the model holds all its data.</summary>
+    public ImmutableArray<ReadOnlyMemory<byte>> Weights { get; init; } = [];
 
     public required ImmutableArray<int> Inputs { get; init; }
 

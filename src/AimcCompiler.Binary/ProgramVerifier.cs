@@ -11,8 +11,9 @@ namespace AimcCompiler.Binary;
 /// not negative.</item>
 /// <item>Chip: it is valid (<see cref="ChipValidator"/>).</item>
 /// <item>Values: names are not empty and unique, types are known, ranks are at most 64, dimensions are -1 or more, and the known ones make
-/// at most <see cref="MaximumElements"/> elements.</item>
-/// <item>Inputs and outputs name values, none twice.</item>
+/// at most <see cref="MaximumElements"/> elements; a value without rank has no shape; a nominal shape is known and one of those that the shape
+/// allows.</item>
+/// <item>Inputs and outputs name values, none twice; fixed inputs have names, which no input has, and one element of their type.</item>
 /// <item>Layers: names are not empty and unique; groups, rows, columns, copies and vectors are at least 1; input and output are numeric
 /// values.</item>
 /// <item>Sharing: a layer that uses another's tiles names an earlier one that has its own, with the same matrix, weights, scales, blocks, packing, copies, ADC ranges
@@ -30,7 +31,7 @@ namespace AimcCompiler.Binary;
 /// <item>Tiles: no two blocks share a cell.</item>
 /// <item>Conversions: on a chip with flip, granular ADC and unsigned pulses, whose ADC takes what the flip rule lets through (half of a
 /// tile's full scale), no column sum exceeds the ADC.</item>
-/// <item>Partitions: names are not empty and unique, models are not empty, inputs and outputs name values, no output twice, at least one.</item>
+/// <item>Partitions: names are not empty and unique, models and pieces of their weights are not empty, inputs and outputs name values, no output twice, at least one.</item>
 /// <item>Instructions: each layer and each partition runs exactly once, in the program or in the body of one loop; every value is written once, before it is read;
 /// inputs are never written; outputs are written, or are inputs. What exists inside a loop is not read behind it; a loop has no loop inside.</item>
 /// <item>Nodes: names are not empty, homes and reasons are known, counts are not negative, layers exist.</item>
@@ -54,6 +55,7 @@ public static partial class ProgramVerifier
         VerifyValues(program.Values);
         VerifyIndices(program.Inputs, "program inputs", program.Values);
         VerifyIndices(program.Outputs, "program outputs", program.Values);
+        VerifyFixed(program);
         VerifyNames(program.Layers, "layer", l => l.Name);
         foreach (MappedLayer layer in program.Layers)
         {
@@ -124,6 +126,24 @@ public static partial class ProgramVerifier
                 Check(dimension <= MaximumElements / elements, $"{name} of shape {Tensor.Format(value.Shape)} has over {MaximumElements} elements");
                 elements *= Math.Max(1, dimension);
             }
+
+            Check(!value.IsUnranked || value.Shape.IsEmpty, $"{name} has no rank and shape {Tensor.Format(value.Shape)}");
+            Check(!value.Nominal.IsDefault, $"{name} has no list of nominal extents");
+            if (!value.Nominal.IsEmpty)
+            {
+                Check(
+                    value.IsUnranked ? value.Nominal.Length <= MaximumRank : value.Nominal.Length == value.Shape.Length,
+                    $"{name} of shape {Tensor.Format(value.Shape)} is nominally {Tensor.Format(value.Nominal)}");
+                elements = 1;
+                for (int i = 0; i < value.Nominal.Length; i++)
+                {
+                    Check(
+                        value.Nominal[i] >= 0 && (value.IsUnranked || value.Shape[i] < 0 || value.Shape[i] == value.Nominal[i]),
+                        $"{name} of shape {Tensor.Format(value.Shape)} is nominally {Tensor.Format(value.Nominal)}");
+                    Check(value.Nominal[i] <= MaximumElements / elements, $"{name} is nominally {Tensor.Format(value.Nominal)}, over {MaximumElements} elements");
+                    elements *= Math.Max(1, value.Nominal[i]);
+                }
+            }
         }
     }
 
@@ -135,6 +155,19 @@ public static partial class ProgramVerifier
         {
             Check(index >= 0 && index < values.Length, $"the {what} name value {index}, there are {values.Length} values");
             Check(seen.Add(index), $"the {what} name value {index} twice");
+        }
+    }
+
+    private static void VerifyFixed(MappedProgram program)
+    {
+        Check(!program.Fixed.IsDefault, "the fixed inputs are missing");
+        VerifyNames(program.Fixed, "fixed input", f => f.Name);
+        foreach (FixedInput input in program.Fixed)
+        {
+            string name = $"fixed input {Quoted.Of(input.Name)}";
+            Check(!program.Inputs.Any(i => program.Values[i].Name == input.Name), $"{name} is an input too");
+            Check(!input.Shape.IsDefault && input.Shape.Length <= MaximumRank, $"{name} has no shape, or one of more than {MaximumRank} dimensions");
+            Check(input.Text is not null && input.ToTensor() is not null, $"{name} has no value of type {input.Type}");
         }
     }
 
@@ -507,6 +540,7 @@ public static partial class ProgramVerifier
         {
             string name = $"partition {Quoted.Of(partition.Name)}";
             Check(!partition.Model.IsEmpty, $"{name} has an empty model");
+            Check(!partition.Weights.IsDefault && partition.Weights.All(w => !w.IsEmpty), $"{name} has an empty piece of weights");
             VerifyIndices(partition.Inputs, $"inputs of {name}", program.Values);
             VerifyIndices(partition.Outputs, $"outputs of {name}", program.Values);
             Check(!partition.Outputs.IsEmpty, $"{name} has no outputs, at least 1 is needed");

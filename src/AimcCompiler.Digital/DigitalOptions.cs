@@ -17,4 +17,21 @@ public sealed record DigitalOptions(int Threads = 1, bool Optimize = true)
 /// <param name="Shape">-1 where the size is not known.</param>
 /// <param name="SymbolicNames">The names of unknown dimensions; empty strings elsewhere.</param>
 /// <param name="IsTensor">False for a sequence, a map or an optional.</param>
-public sealed record DigitalPort(string Name, TensorType Type, ImmutableArray<long> Shape, ImmutableArray<string> SymbolicNames, bool IsTensor);
+public sealed record DigitalPort(string Name, TensorType Type, ImmutableArray<long> Shape, ImmutableArray<string> SymbolicNames, bool IsTensor)
+{
+    public DigitalPortKind Kind { get; init; }
+
+    /// <summary>What a sequence or an optional holds, or a map's values; null for a tensor.</summary>
+    public DigitalPort? Element { get; init; }
+
+    /// <summary>The type of a map's keys.</summary>
+    public TensorType KeyType { get; init; }
+}
+
+public enum DigitalPortKind
+{
+    Tensor,
+    Sequence,
+    Map,
+    Optional,
+}

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using AimcCompiler.Core;
 using Microsoft.ML.OnnxRuntime;
 
@@ -13,6 +14,12 @@ public sealed class DigitalSession : IDisposable
     /// <exception cref="DigitalException">ONNX Runtime refuses the model.</exception>
     public DigitalSession(byte[] model, DigitalOptions? options = null)
         : this(settings => new InferenceSession(model, settings), options)
+    {
+    }
+
+    /// <exception cref="DigitalException">ONNX Runtime refuses the model, or there is no room for its weights as files.</exception>
+    public DigitalSession(DigitalModel model, DigitalOptions? options = null)
+        : this(settings => model.Weights.IsEmpty ? new InferenceSession(ArrayOf(model.Proto), settings) : OpenFiles(model, settings), options)
     {
     }
 
@@ -95,6 +102,23 @@ public sealed class DigitalSession : IDisposable
         _quiet.Dispose();
     }
 
+    private static byte[] ArrayOf(ReadOnlyMemory<byte> bytes) =>
+        MemoryMarshal.TryGetArray(bytes, out var segment) && segment.Offset == 0 && segment.Count == segment.Array!.Length ? segment.Array : bytes.ToArray();
+
+    private static InferenceSession OpenFiles(DigitalModel model, SessionOptions settings)
+    {
+        try
+        {
+            // What is mapped stays mapped when its file is deleted; where the system forbids that, the files stay among the temporary ones.
+            using ModelFiles files = new(model);
+            return new InferenceSession(files.Path, settings);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DigitalException($"The weights of the model could not be handed to ONNX Runtime as files: {e.Message}", e);
+        }
+    }
+
     private static SessionOptions Settings(DigitalOptions options)
     {
         var settings = new SessionOptions
@@ -114,14 +138,27 @@ public sealed class DigitalSession : IDisposable
 
     private static RunOptions NewRunOptions() => new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
 
-    private static DigitalPort Port(string name, NodeMetadata metadata) => metadata.IsTensor
-        ? new DigitalPort(
-            name,
-            (TensorType)(int)metadata.ElementDataType,
-            [.. metadata.Dimensions.Select(dimension => (long)dimension)],
-            [.. metadata.SymbolicDimensions],
-            true)
-        : new DigitalPort(name, TensorType.Undefined, [], [], false);
+    private static DigitalPort Port(string name, NodeMetadata metadata)
+    {
+        DigitalPort other = new(name, TensorType.Undefined, [], [], false);
+        return metadata.OnnxValueType switch
+        {
+            OnnxValueType.ONNX_TYPE_SEQUENCE => other with { Kind = DigitalPortKind.Sequence, Element = Port("", metadata.AsSequenceMetadata().ElementMeta) },
+            OnnxValueType.ONNX_TYPE_OPTIONAL => other with { Kind = DigitalPortKind.Optional, Element = Port("", metadata.AsOptionalMetadata().ElementMeta) },
+            OnnxValueType.ONNX_TYPE_MAP => other with
+            {
+                Kind = DigitalPortKind.Map,
+                KeyType = (TensorType)(int)metadata.AsMapMetadata().KeyDataType,
+                Element = Port("", metadata.AsMapMetadata().ValueMetadata),
+            },
+            _ => new DigitalPort(
+                name,
+                (TensorType)(int)metadata.ElementDataType,
+                [.. metadata.Dimensions.Select(dimension => (long)dimension)],
+                [.. metadata.SymbolicDimensions],
+                true),
+        };
+    }
 
     private static Tensor Named(OrtValue value, string name) => value.IsTensor
         ? DigitalRuntime.Guard(value.ToTensor)

@@ -103,10 +103,14 @@ public sealed class DigitalValue : IDisposable
     /// <summary>True when both tensors lie at the same address: a model may hand an input through as an output.</summary>
     internal static bool SharesMemory(OrtValue left, OrtValue right)
     {
-        if (!left.IsTensor || !right.IsTensor || left.GetTensorTypeAndShape().IsString || right.GetTensorTypeAndShape().IsString) return false;
+        if (!HasBytes(left) || !HasBytes(right)) return false;
 
         var a = left.GetTensorMutableRawData();
         var b = right.GetTensorMutableRawData();
         return !a.IsEmpty && !b.IsEmpty && Unsafe.AreSame(ref MemoryMarshal.GetReference(a), ref MemoryMarshal.GetReference(b));
     }
+
+    /// <summary>Only tensors of these types can lie in an array of ours.</summary>
+    private static bool HasBytes(OrtValue value) =>
+        value.IsTensor && (TensorType)(int)value.GetTensorTypeAndShape().ElementDataType is not TensorType.String and var type && Enum.IsDefined(type) && !Tensor.IsPacked(type);
 }

@@ -31,7 +31,7 @@ public static class OrtTensors
             Array a when tensor.Type == TensorType.Int64 => OrtValue.CreateTensorValueFromMemory((long[])a, shape),
             bool[] a => OrtValue.CreateTensorValueFromMemory(a, shape),
             string[] a => OfStrings(a, shape),
-            _ => throw new NotSupportedException($"A tensor of {tensor.Type} cannot be given to ONNX Runtime."),
+            _ => throw new DigitalException($"A tensor of {tensor.Type} cannot be handed to ONNX Runtime from outside."),
         };
     }
 
@@ -44,6 +44,8 @@ public static class OrtTensors
 
         var info = value.GetTensorTypeAndShape();
         var type = (TensorType)(int)info.ElementDataType;
+        if (!Enum.IsDefined(type) || Tensor.IsPacked(type)) throw new DigitalException($"A tensor of element type {type} cannot be read from ONNX Runtime.");
+
         if (type == TensorType.String) return new Tensor(type, [.. info.Shape], value.GetStringTensorAsArray());
 
         if (info.ElementCount * Tensor.SizeOf(type) > int.MaxValue)

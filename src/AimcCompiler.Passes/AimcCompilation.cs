@@ -16,7 +16,7 @@ public static class AimcCompilation
     /// <summary>The passes in the order they run, with what each is for.</summary>
     public static ImmutableArray<(string Name, string Purpose)> Passes { get; } =
     [
-        ("fold-constants", "replace nodes that read only constants by their results"),
+        ("fold-constants", "replace nodes that read only constants by their results, and If nodes of a known condition by their branch"),
         ("fold-batch-norm", "fold BatchNormalization into the convolution or product before it"),
         ("expand-mvms", "operators that hold a constant-weight product to the product and what is around it"),
         ("infer-types", "types and shapes of every value, from ONNX Runtime"),
@@ -41,15 +41,15 @@ public static class AimcCompilation
         DiagnosticBag diagnostics = new();
         PassRunner runner = new(options, diagnostics);
 
-        var bound = BindDimensions.Run(model, options, diagnostics);
+        var bound = FixInputs.Run(BindDimensions.Run(model, options, diagnostics), options, diagnostics);
         diagnostics.ThrowIfErrors();
         // First, so that later passes see weights as constants whatever hid them.
-        var folded = runner.Run("fold-constants", () => FoldConstants.Run(bound), Constructed, g => IrPrinter.Print(g));
+        var folded = runner.Run("fold-constants", () => InlineBranches.Run(FoldConstants.Run(bound)), Constructed, g => IrPrinter.Print(g));
         // Before calibrate: the values between a convolution and its normalisation go away.
         var simple = runner.Run("fold-batch-norm", () => FoldBatchNorm.Run(folded), Constructed, g => IrPrinter.Print(g));
         // Before types are known: ONNX Runtime has no kernel for some of the forms that this takes apart.
         var apart = runner.Run("expand-mvms", () => ExpandMvms.Run(simple, options), Constructed, g => IrPrinter.Print(g));
-        var typed = runner.Run("infer-types", () => Calibrate.InferTypes(apart), Typed, g => IrPrinter.Print(g));
+        var typed = runner.Run("infer-types", () => Calibrate.InferTypes(apart, options, diagnostics), Typed, g => IrPrinter.Print(g));
         // Again: stacked and permuted products are told apart by ranks.
         var expanded = runner.Run("expand-ranked-mvms", () => ExpandMvms.Run(typed, options), Constructed, g => IrPrinter.Print(g));
         var calibrated = runner.Run("calibrate", () => Calibrate.Run(expanded, options), Verify, Print);

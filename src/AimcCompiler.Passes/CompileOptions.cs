@@ -38,6 +38,9 @@ public sealed record CompileOptions
     /// <summary>Extents of symbolic dimensions, by name.</summary>
     public ImmutableDictionary<string, long> Dimensions { get; init; } = ImmutableDictionary<string, long>.Empty;
 
+    /// <summary>Values of inputs that the program shall not take any more, by name.</summary>
+    public ImmutableDictionary<string, string> Fixed { get; init; } = ImmutableDictionary<string, string>.Empty;
+
     /// <summary>Samples that ranges are taken from; null = compile without ranges.</summary>
     public ICalibrationData? Calibration { get; init; }
 

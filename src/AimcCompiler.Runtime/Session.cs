@@ -60,21 +60,79 @@ public sealed class Session : IDisposable
         IReadOnlyDictionary<string, Tensor> inputs, long firstSample = 0, Action<int, Tensor, Tensor>? observe = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
-        var values = new DigitalValue?[_program.Values.Length];
+        foreach (int index in _program.Inputs.Concat(_program.Outputs).Where(i => _program.Values[i].Type == TensorType.Undefined || Tensor.IsPacked(_program.Values[i].Type)))
+        {
+            throw new DiagnosticException(
+                Descriptors.WrongShape, $"value '{_program.Values[index].Name}'", $"is of type {_program.Values[index].Type}, not a tensor that goes in and out as an array");
+        }
+
+        Dictionary<string, DigitalValue> given = new(StringComparer.Ordinal);
+        ImmutableArray<DigitalValue> outputs = [];
         try
         {
             foreach (int input in _program.Inputs)
             {
-                values[input] = new DigitalValue(Checked(inputs, _program.Values[input]));
+                given.Add(_program.Values[input].Name, new DigitalValue(Checked(inputs, _program.Values[input])));
             }
 
-            Execution execution = new(this, values, Samples(inputs), firstSample, observe, cancellation);
+            outputs = RunCore(given, Samples(inputs), firstSample, observe, cancellation);
+            return [.. outputs.Select(o => o.ToTensor())];
+        }
+        finally
+        {
+            foreach (var value in given.Values.Concat(outputs))
+            {
+                value.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Runs one batch of a model that takes or gives what is no tensor: sequences and optionals.</summary>
+    /// <param name="inputs">The model's inputs by name; they stay the caller's.</param>
+    /// <param name="samples">Samples in the batch.</param>
+    /// <param name="firstSample">Index of the batch's first sample in the data set.</param>
+    /// <param name="cancellation">Stops between instructions.</param>
+    /// <returns>The model's outputs in order; the caller disposes of them. An output that is an input is that value.</returns>
+    /// <exception cref="DiagnosticException">Inputs do not fit, or ONNX Runtime refuses a partition.</exception>
+    public ImmutableArray<DigitalValue> Run(
+        IReadOnlyDictionary<string, DigitalValue> inputs, int samples = 1, long firstSample = 0, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        foreach (int input in _program.Inputs)
+        {
+            if (!inputs.TryGetValue(_program.Values[input].Name, out var value))
+            {
+                throw Missing(_program.Values[input].Name);
+            }
+
+            if (value.Kind == DigitalKind.Tensor && _program.Values[input].Type != TensorType.Undefined)
+            {
+                Check(value.TensorFacts.Type, value.TensorFacts.Shape, _program.Values[input]);
+            }
+        }
+
+        return RunCore(inputs, samples, firstSample, null, cancellation);
+    }
+
+    private ImmutableArray<DigitalValue> RunCore(
+        IReadOnlyDictionary<string, DigitalValue> inputs, int samples, long firstSample, Action<int, Tensor, Tensor>? observe, CancellationToken cancellation)
+    {
+        var values = new DigitalValue?[_program.Values.Length];
+        bool isDone = false;
+        try
+        {
+            foreach (int input in _program.Inputs)
+            {
+                values[input] = inputs[_program.Values[input].Name];
+            }
+
+            Execution execution = new(this, values, samples, firstSample, observe, cancellation);
             for (int i = 0; i < _program.Instructions.Length; i++)
             {
                 execution.Run(_program.Instructions[i]);
                 for (int v = 0; v < values.Length; v++)
                 {
-                    if (_lastUse[v] == i)
+                    if (_lastUse[v] == i && !_program.Inputs.Contains(v))
                     {
                         values[v]?.Dispose();
                         values[v] = null;
@@ -82,13 +140,17 @@ public sealed class Session : IDisposable
                 }
             }
 
-            return [.. _program.Outputs.Select(o => values[o]!.ToTensor())];
+            isDone = true;
+            return [.. _program.Outputs.Select(o => values[o]!)];
         }
         finally
         {
-            foreach (var value in values)
+            for (int v = 0; v < values.Length; v++)
             {
-                value?.Dispose();
+                if (!_program.Inputs.Contains(v) && !(isDone && _program.Outputs.Contains(v)))
+                {
+                    values[v]?.Dispose();
+                }
             }
         }
     }
@@ -267,20 +329,28 @@ public sealed class Session : IDisposable
 
     private static Tensor Checked(IReadOnlyDictionary<string, Tensor> inputs, ProgramValue value)
     {
-        if (!inputs.TryGetValue(value.Name, out var tensor))
-        {
-            throw new DiagnosticException(Descriptors.WrongShape, $"input '{value.Name}'", "is not given", $"--input {value.Name}=FILE.npy");
-        }
+        var tensor = inputs.TryGetValue(value.Name, out var given) ? given : throw Missing(value.Name);
+        Check(tensor.Type, tensor.Shape, value);
+        return tensor;
+    }
 
-        bool fits = tensor.Type == value.Type && tensor.Shape.Length == value.Shape.Length;
+    private static DiagnosticException Missing(string name) => new(Descriptors.WrongShape, $"input '{name}'", "is not given", $"--input {name}=FILE.npy");
+
+    private static void Check(TensorType type, ImmutableArray<long> shape, ProgramValue value)
+    {
+        bool fits = type == value.Type && (value.IsUnranked || shape.Length == value.Shape.Length);
         for (int i = 0; fits && i < value.Shape.Length; i++)
         {
-            fits = value.Shape[i] < 0 || value.Shape[i] == tensor.Shape[i];
+            fits = value.Shape[i] < 0 || value.Shape[i] == shape[i];
         }
 
-        return fits
-            ? tensor
-            : throw new DiagnosticException(Descriptors.WrongShape, $"input '{value.Name}'", $"is {tensor}, the model takes {value.Type} {Tensor.Format(value.Shape)}");
+        if (!fits)
+        {
+            throw new DiagnosticException(
+                Descriptors.WrongShape,
+                $"input '{value.Name}'",
+                $"is {type} {Tensor.Format(shape)}, the model takes {value.Type} {(value.IsUnranked ? "of any rank" : Tensor.Format(value.Shape))}");
+        }
     }
 
     /// <summary>The batch: the first dimension that all inputs share.</summary>

@@ -29,7 +29,9 @@ internal sealed class MappingOptions
 
     private readonly Option<string[]> _digital = new("--digital") { Description = "A node that must be digital; may be repeated", HelpName = "NODE" };
 
-    private readonly Option<string[]> _dim = new("--dim") { Description = "Extent of a symbolic dimension (1 where not given); may be repeated", HelpName = "NAME=N" };
+    private readonly Option<string[]> _dim = new("--dim") { Description = "Extent of an open dimension, by its name or INPUT.AXIS (where not given, one that the model runs with is found); may be repeated", HelpName = "NAME=N" };
+
+    private readonly Option<string[]> _fix = new("--fix") { Description = "Value of an input of one element, which the program then does not take; may be repeated", HelpName = "NAME=VALUE" };
 
     private readonly Option<string> _inputRange = new("--input-range")
     {
@@ -44,7 +46,7 @@ internal sealed class MappingOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _analog, _digital, _fallback, _depthwise })
+        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _fix, _analog, _digital, _fallback, _depthwise })
         {
             command.Options.Add(option);
         }
@@ -52,7 +54,7 @@ internal sealed class MappingOptions
 
     /// <summary>The mapping options that the user gave and that only a compile can follow.</summary>
     public IEnumerable<string> Given(ParseResult parsed) =>
-        new Option[] { Chip, _set, _chips, _dim, _analog, _digital, _fallback, _depthwise }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
+        new Option[] { Chip, _set, _chips, _dim, _fix, _analog, _digital, _fallback, _depthwise }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
 
     public double InputQuantile(ParseResult parsed) => Quantile(parsed.GetValue(_inputRange)!);
 
@@ -78,6 +80,7 @@ internal sealed class MappingOptions
         Analog = [.. parsed.GetValue(_analog) ?? []],
         Digital = [.. parsed.GetValue(_digital) ?? []],
         Dimensions = Dimensions(parsed.GetValue(_dim) ?? []),
+        Fixed = Fixed(parsed.GetValue(_fix) ?? []),
         CalibrationQuantile = Quantile(parsed.GetValue(_inputRange)!),
     };
 
@@ -108,6 +111,23 @@ internal sealed class MappingOptions
         }
 
         return dimensions.ToImmutable();
+    }
+
+    private static ImmutableDictionary<string, string> Fixed(string[] texts)
+    {
+        var given = ImmutableDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        foreach (string text in texts)
+        {
+            int at = text.IndexOf('=', StringComparison.Ordinal);
+            if (at < 1)
+            {
+                throw new DiagnosticException(Descriptors.InvalidOption, "--fix", $"is '{text}'; NAME=VALUE is possible");
+            }
+
+            given[text[..at]] = text[(at + 1)..];
+        }
+
+        return given.ToImmutable();
     }
 
     private static double Quantile(string text)

@@ -41,12 +41,12 @@ internal static class Comparison
             throw new DiagnosticException(Descriptors.WrongShape, model, $"has no value '{missing}': the program was compiled from another model", "the model that was compiled");
         }
 
-        byte[] bytes = ModelWriter.Extract(graph, graph.Nodes, [.. graph.Header.Inputs.Select(i => i.Name)], values);
+        var extracted = ModelWriter.ExtractModel(graph, graph.Nodes, [.. graph.Header.Inputs.Select(i => i.Name)], values);
         try
         {
-            using DigitalSession plain = new(bytes, new DigitalOptions(Optimize: false));
+            using DigitalSession plain = new(extracted, new DigitalOptions(Optimize: false));
             var first = plain.Run(inputs, values);
-            using DigitalSession optimized = new(bytes, new DigitalOptions());
+            using DigitalSession optimized = new(extracted, new DigitalOptions());
             return (first, optimized.Run(inputs, values));
         }
         catch (DigitalException e)

@@ -70,7 +70,7 @@ internal static class CompileWork
     {
         var chip = ChipReader.Read(request.Chip, request.Overrides);
         var graph = OnnxImporter.Import(request.Model);
-        var inputs = Inputs(graph, request.Options.Dimensions);
+        var inputs = Inputs(graph, request.Options);
         using DataSet? data = request.Calibration?.Open(request.Model, inputs);
         int batch = ProgramInputs.FixedBatch(inputs) ?? 1;
         int batches = data is null ? 0 : (int)Math.Min(data.Count, request.CalibrationSamples) / batch;
@@ -99,13 +99,11 @@ internal static class CompileWork
         return new CompilationResult(program, [.. ChipReader.Warnings(chip), .. result.Warnings]);
     }
 
-    /// <summary>The model's inputs with dimensions that the user gave; the first dimension counts samples.</summary>
-    private static ImmutableArray<DataInput> Inputs(Graph graph, ImmutableDictionary<string, long> dimensions) =>
+    /// <summary>The model's inputs, without those that the user fixed and with dimensions that he gave; the first dimension counts samples.</summary>
+    private static ImmutableArray<DataInput> Inputs(Graph graph, CompileOptions options) =>
     [
-        .. graph.Header.Inputs.Select(p => new DataInput(
-            p.Name,
-            p.Type,
-            p.Shape.IsDefault ? [] : [.. p.Shape.Select((d, i) => d < 0 && i < p.Symbols.Length && dimensions.TryGetValue(p.Symbols[i], out long given) ? given : d)])),
+        .. graph.Header.Inputs.Where(p => !options.Fixed.ContainsKey(p.Name)).Select(p => BindDimensions.Bind(p, options))
+            .Select(p => new DataInput(p.Name, p.Type, p.Shape.IsDefault ? [] : p.Shape)),
     ];
 
     private sealed class Samples(int count, Func<int, IReadOnlyDictionary<string, Tensor>> sample) : ICalibrationData

@@ -98,7 +98,8 @@ internal static class EvaluateWork
         int? classes = request.Metric is null or MetricKind.Top1 or MetricKind.Top5 && program.Values[program.Outputs[0]].Shape is [.., > 0 and var width] ? (int)width : null;
         using var data = request.Data.Open(model ?? request.File, inputs, classes);
         int batch = ProgramInputs.FixedBatch(inputs) ?? BatchSize;
-        Dictionary<string, Tensor> Batch(DataSet set, long first, int count) => inputs.ToDictionary(i => i.Name, i => set.Batch(i.Name, first, count), StringComparer.Ordinal);
+        Dictionary<string, Tensor> Batch(DataSet set, long first, int count) =>
+            ProgramInputs.WithFixed(program, inputs.ToDictionary(i => i.Name, i => set.Batch(i.Name, first, count), StringComparer.Ordinal));
 
         long used = 0;
         if (!ProgramRanges.IsComplete(program))

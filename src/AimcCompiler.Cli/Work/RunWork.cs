@@ -76,7 +76,7 @@ internal static class RunWork
             warnings = [.. Comparison.WarnOfOther(program, model)];
             string[] layerValues = [.. program.Layers.Select(l => program.Values[l.Output].Name)];
             string[] values = request.PerLayer ? [.. names, .. layerValues.Except(names)] : [.. names];
-            var (plain, optimized) = Comparison.Reference(model, values, inputs);
+            var (plain, optimized) = Comparison.Reference(model, values, ProgramInputs.WithFixed(program, inputs));
             var byName = values.Select((v, i) => (v, i)).ToDictionary(p => p.v, p => p.i, StringComparer.Ordinal);
             for (int i = 0; i < outputs.Length; i++)
             {
@@ -112,14 +112,20 @@ internal static class RunWork
         return program.Inputs.Select(i => program.Values[i].Name).ToDictionary(n => n, n => data.Batch(n, 0, checked((int)data.CountOf(n))), StringComparer.Ordinal);
     }
 
-    /// <summary>Seeded inputs of the declared shapes: standard normals, spread bytes, and zeros for wider integers, which may be indices. They serve
+    /// <summary>Seeded inputs of the declared shapes, open dimensions as the compile took them: standard normals, spread bytes, and zeros for wider integers, which may be indices. They serve
     /// comparison, not accuracy.</summary>
     private static Dictionary<string, Tensor> Draw(MappedProgram program, ulong seed)
     {
         Dictionary<string, Tensor> inputs = new(StringComparer.Ordinal);
         foreach (var (value, number) in program.Inputs.Select((i, n) => (program.Values[i], n)))
         {
-            var tensor = Tensor.Zeros(value.Type, [.. value.Shape.Select(d => d < 0 ? 1 : d)]);
+            if (value.Type == TensorType.Undefined || Tensor.IsPacked(value.Type))
+            {
+                throw new DiagnosticException(
+                    Descriptors.WrongShape, $"input '{value.Name}'", value.Type == TensorType.Undefined ? "is not a tensor: it cannot be drawn or read from a file" : $"is of type {value.Type}, which cannot be drawn or read from a file");
+            }
+
+            var tensor = Tensor.Zeros(value.Type, value.Nominal.IsEmpty ? [.. value.Shape.Select(d => d < 0 ? 1 : d)] : value.Nominal);
             float[] normals = new float[tensor.Count];
             Draws.Normals(new CellStream(seed, 0, number, 0, 0, 0, 0), DrawPurpose.Input, 0, 0, 0, normals);
             for (int i = 0; i < normals.Length; i++)
@@ -189,6 +195,18 @@ internal static class ProgramInputs
 {
     /// <summary>The batch that the inputs are fixed to; null = open.</summary>
     public static int? FixedBatch(IEnumerable<DataInput> inputs) => inputs.Select(i => i.Shape is [var batch, ..] ? batch : 1).Distinct().ToArray() is [> 0 and var only] ? (int)only : null;
+
+    /// <summary>What the model itself takes: the program's inputs, and those that are constants in it. A program does not look at those.</summary>
+    public static Dictionary<string, Tensor> WithFixed(MappedProgram program, IReadOnlyDictionary<string, Tensor> inputs)
+    {
+        Dictionary<string, Tensor> all = new(inputs, StringComparer.Ordinal);
+        foreach (var input in program.Fixed)
+        {
+            all[input.Name] = input.ToTensor()!;
+        }
+
+        return all;
+    }
 
     public static ImmutableArray<DataInput> Of(MappedProgram program) =>
         [.. program.Inputs.Select(i => program.Values[i]).Select(v => new DataInput(v.Name, v.Type, v.Shape))];

@@ -9,7 +9,9 @@ public static class Descriptors
     public static readonly DiagnosticDescriptor InvalidNode = new("AIMC1004", Severity.Error, "A node of the model is malformed");
     public static readonly DiagnosticDescriptor InvalidWeights = new("AIMC1005", Severity.Error, "Weights are not finite numbers");
 
-    public static readonly DiagnosticDescriptor DefaultedDimension = new("AIMC1006", Severity.Warning, "A symbolic dimension was taken as 1");
+    public static readonly DiagnosticDescriptor DefaultedDimension = new("AIMC1006", Severity.Warning, "An open dimension was given an extent");
+
+    public static readonly DiagnosticDescriptor InvalidFixedInput = new("AIMC1007", Severity.Error, "An input cannot be fixed to the value");
 
     public static readonly DiagnosticDescriptor InvalidChip = new("AIMC2001", Severity.Error, "The chip description is invalid");
     public static readonly DiagnosticDescriptor UnknownChip = new("AIMC2002", Severity.Error, "There is no such chip");

@@ -20,10 +20,21 @@ public enum TensorType
     UInt32 = 12,
     UInt64 = 13,
     BFloat16 = 16,
+    Float8E4M3FN = 17,
+    Float8E4M3FNUZ = 18,
+    Float8E5M2 = 19,
+    Float8E5M2FNUZ = 20,
+    UInt4 = 21,
+    Int4 = 22,
+    Float4E2M1 = 23,
+    Float8E8M0 = 24,
+    UInt2 = 25,
+    Int2 = 26,
 }
 
 /// <summary>A dense tensor: a shape and its elements in row-major order in one typed array.</summary>
-/// <remarks>float16 is held as <see cref="Half"/>[], bfloat16 as <see cref="ushort"/>[] bit patterns, strings as <see cref="string"/>[].
+/// <remarks>float16 is held as <see cref="Half"/>[], bfloat16 as <see cref="ushort"/>[] bit patterns, strings as <see cref="string"/>[]; types of 8 bits and
+/// less without a .NET type as <see cref="byte"/>[] as ONNX packs them, the first element in the low bits (<see cref="IsPacked"/>).
 /// The array is not copied: whoever makes the tensor gives it away.</remarks>
 public sealed class Tensor
 {
@@ -35,9 +46,10 @@ public sealed class Tensor
             throw new ArgumentException($"A tensor of {type} holds {ElementType(type).Name}[], not {data.GetType().Name}.", nameof(data));
         }
 
-        if (data.LongLength != CountOf(shape))
+        Count = CountOf(shape);
+        if (data.LongLength != LengthOf(type, Count))
         {
-            throw new ArgumentException($"Shape {Format(shape)} has {CountOf(shape)} elements, the data {data.LongLength}.", nameof(data));
+            throw new ArgumentException($"Shape {Format(shape)} has {Count} elements, the data {data.LongLength}.", nameof(data));
         }
 
         Type = type;
@@ -52,7 +64,7 @@ public sealed class Tensor
     /// <summary>The elements, row-major, in an array of <see cref="ElementType"/>.</summary>
     public Array Data { get; }
 
-    public long Count => Data.LongLength;
+    public long Count { get; }
 
     /// <summary>The elements of a float tensor.</summary>
     /// <exception cref="InvalidCastException">The tensor is not of type float.</exception>
@@ -65,7 +77,7 @@ public sealed class Tensor
     /// <summary>A tensor of zeros (empty strings).</summary>
     public static Tensor Zeros(TensorType type, ImmutableArray<long> shape)
     {
-        var data = Array.CreateInstance(ElementType(type), CountOf(shape));
+        var data = Array.CreateInstance(ElementType(type), LengthOf(type, CountOf(shape)));
         if (data is string[] strings)
         {
             Array.Fill(strings, "");
@@ -84,6 +96,7 @@ public sealed class Tensor
         // By type, not by array: to the runtime a signed array is an unsigned one too.
         return Type switch
         {
+            _ when IsPacked(Type) => PackedElements.ToFloats(Type, (byte[])Data, Count),
             TensorType.Float => (float[])Data,
             TensorType.Double => Array.ConvertAll((double[])Data, x => (float)x),
             TensorType.Float16 => Array.ConvertAll((Half[])Data, x => (float)x),
@@ -117,6 +130,7 @@ public sealed class Tensor
         TensorType.Double => typeof(double),
         TensorType.UInt32 => typeof(uint),
         TensorType.UInt64 => typeof(ulong),
+        _ when IsPacked(type) => typeof(byte),
         _ => throw new NotSupportedException($"Element type {(int)type} is not supported."),
     };
 
@@ -124,9 +138,33 @@ public sealed class Tensor
     public static bool IsFloating(TensorType type) =>
         type is TensorType.Float or TensorType.Float16 or TensorType.BFloat16 or TensorType.Double;
 
-    /// <summary>Bytes of one element as stored in a file; 0 for strings.</summary>
+    /// <summary>True for the types that only ONNX Runtime computes with: float8, float4, and integers of 4 and 2 bits.</summary>
+    public static bool IsPacked(TensorType type) => type is >= TensorType.Float8E4M3FN and <= TensorType.Int2;
+
+    /// <summary>Bits of one element; 0 for strings.</summary>
+    public static int BitsOf(TensorType type) => type switch
+    {
+        TensorType.UInt4 or TensorType.Int4 or TensorType.Float4E2M1 => 4,
+        TensorType.UInt2 or TensorType.Int2 => 2,
+        _ => 8 * SizeOf(type),
+    };
+
+    /// <summary>Length of the array that holds so many elements.</summary>
+    public static long LengthOf(TensorType type, long count)
+    {
+        int perByte = BitsOf(type) switch
+        {
+            4 => 2,
+            2 => 4,
+            _ => 1,
+        };
+        return (count / perByte) + (count % perByte == 0 ? 0 : 1);
+    }
+
+    /// <summary>Bytes of one element of the array, as stored in a file; 0 for strings.</summary>
     public static int SizeOf(TensorType type) => type switch
     {
+        _ when IsPacked(type) => 1,
         TensorType.UInt8 or TensorType.Int8 or TensorType.Bool => 1,
         TensorType.UInt16 or TensorType.Int16 or TensorType.Float16 or TensorType.BFloat16 => 2,
         TensorType.Float or TensorType.Int32 or TensorType.UInt32 => 4,

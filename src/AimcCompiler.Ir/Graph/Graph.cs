@@ -209,6 +209,9 @@ public sealed record GraphHeader
 
     /// <summary>Every node of the model as given, before any pass: name, operator, parameters.</summary>
     public required ImmutableArray<OriginalNode> OriginalNodes { get; init; }
+
+    /// <summary>Inputs of the model that became constants, with their values.</summary>
+    public ImmutableArray<FixedInput> Fixed { get; init; } = [];
 }
 
 /// <param name="Id">The id the importer gave it.</param>

@@ -102,6 +102,9 @@ public sealed record ValueFacts(TensorType Type, ImmutableArray<long> Shape)
     /// <summary>Extents that hold for every input of the model; -1 = follows the input.</summary>
     public ImmutableArray<long> Declared { get; init; } = Shape;
 
+    /// <summary>The serialized ONNX TypeProto of a value that is not a tensor, opaque here.</summary>
+    public ReadOnlyMemory<byte> Declaration { get; init; }
+
     public bool HasRank => !Shape.IsDefault;
 
     public bool HasShape => HasRank && Shape.All(d => d >= 0);
@@ -110,6 +113,10 @@ public sealed record ValueFacts(TensorType Type, ImmutableArray<long> Shape)
 /// <summary>An input or output of the model.</summary>
 /// <param name="Name">Value name.</param>
 /// <param name="Type">Undefined for sequences and other non-tensors.</param>
-/// <param name="Shape">-1 = symbolic.</param>
+/// <param name="Shape">-1 = symbolic; default = no declared rank.</param>
 /// <param name="Symbols">Name of each symbolic dimension, "" where there is none.</param>
-public sealed record GraphPort(string Name, TensorType Type, ImmutableArray<long> Shape, ImmutableArray<string> Symbols);
+public sealed record GraphPort(string Name, TensorType Type, ImmutableArray<long> Shape, ImmutableArray<string> Symbols)
+{
+    /// <summary>The serialized ONNX TypeProto of what is not a tensor, opaque here.</summary>
+    public ReadOnlyMemory<byte> Declaration { get; init; }
+}

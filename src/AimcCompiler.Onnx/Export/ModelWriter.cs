@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
+using System.Globalization;
 using AimcCompiler.Core;
+using AimcCompiler.Digital;
 using AimcCompiler.Ir;
 using AimcCompiler.Onnx.Proto;
 using Google.Protobuf;
@@ -8,16 +11,87 @@ namespace AimcCompiler.Onnx;
 /// <summary>Writes a graph, or some of its nodes, as an ONNX model.</summary>
 public static class ModelWriter
 {
-    /// <summary>The nodes as a model of their own.</summary>
+    /// <summary>More tensor data than this stand beside the message, which protobuf ends at 2 GiB and ONNX Runtime copies twice.</summary>
+    private const long MaximumInside = 1L << 30;
+
+    /// <summary>Smaller tensors stay inside: shapes and scales are read while the model is checked.</summary>
+    private const int SmallBytes = 1024;
+
+    /// <summary>Files are mapped by pages.</summary>
+    private const int PageBytes = 4096;
+
+    private const int PieceBytes = 1 << 30;
+
+    /// <summary>The nodes as a model of their own, of any size.</summary>
+    /// <param name="graph">Constants, types, opsets and functions come from here.</param>
+    /// <param name="nodes">In execution order.</param>
+    /// <param name="inputs">Values that are given from outside.</param>
+    /// <param name="outputs">Values that are wanted; their types need not be known.</param>
+    /// <param name="maximumInside">Bytes of tensors that stand inside the message.</param>
+    public static DigitalModel ExtractModel(
+        Graph graph, IReadOnlyList<Node> nodes, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs, long maximumInside = MaximumInside)
+    {
+        List<(TensorProto Proto, Tensor Tensor)> tensors = [];
+        var model = Build(graph, nodes, inputs, outputs, (name, tensor) =>
+        {
+            if (tensor.Type == TensorType.String || TensorBytes.LengthOf(tensor) < SmallBytes)
+            {
+                return Write(name, tensor);
+            }
+
+            var proto = Empty(name, tensor);
+            tensors.Add((proto, tensor));
+            return proto;
+        });
+        if (tensors.Sum(t => TensorBytes.LengthOf(t.Tensor)) <= maximumInside)
+        {
+            foreach (var (proto, tensor) in tensors)
+            {
+                proto.RawData = Write("", tensor).RawData;
+            }
+
+            return new DigitalModel(model.ToByteArray(), []);
+        }
+
+        var weights = ImmutableArray.CreateBuilder<ReadOnlyMemory<byte>>();
+        long offset = 0;
+        foreach (var (proto, tensor) in tensors)
+        {
+            long length = TensorBytes.LengthOf(tensor);
+            proto.DataLocation = TensorProto.Types.DataLocation.External;
+            proto.ExternalData.Add(Entry("location", DigitalModel.WeightsFile));
+            proto.ExternalData.Add(Entry("offset", offset.ToString(CultureInfo.InvariantCulture)));
+            proto.ExternalData.Add(Entry("length", length.ToString(CultureInfo.InvariantCulture)));
+            for (long start = 0; start < length; start += PieceBytes)
+            {
+                weights.Add(new TensorBytes(tensor, start, (int)Math.Min(PieceBytes, length - start)).Memory);
+            }
+
+            int padding = (int)((PageBytes - (length % PageBytes)) % PageBytes);
+            if (padding > 0)
+            {
+                weights.Add(new byte[padding]);
+            }
+
+            offset += length + padding;
+        }
+
+        return new DigitalModel(model.ToByteArray(), weights.ToImmutable());
+
+        static StringStringEntryProto Entry(string key, string value) => new() { Key = key, Value = value };
+    }
+
+    /// <summary>The nodes as a model of their own, of less than 2 GiB.</summary>
     /// <param name="graph">Constants, types, opsets and functions come from here.</param>
     /// <param name="nodes">In execution order.</param>
     /// <param name="inputs">Values that are given from outside.</param>
     /// <param name="outputs">Values that are wanted; their types need not be known.</param>
     /// <returns>A serialized ModelProto. Deterministic.</returns>
     public static byte[] Extract(Graph graph, IReadOnlyList<Node> nodes, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs) =>
-        Build(graph, nodes, inputs, outputs).ToByteArray();
+        Build(graph, nodes, inputs, outputs, Write).ToByteArray();
 
-    internal static ModelProto Build(Graph graph, IReadOnlyList<Node> nodes, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs)
+    private static ModelProto Build(
+        Graph graph, IReadOnlyList<Node> nodes, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs, Func<string, Tensor, TensorProto> write)
     {
         ModelProto model = new() { IrVersion = graph.Header.IrVersion, ProducerName = "AimcCompiler", Graph = new GraphProto { Name = "graph" } };
         foreach (var (domain, version) in graph.Header.Opsets.OrderBy(o => o.Key, StringComparer.Ordinal))
@@ -38,7 +112,7 @@ public static class ModelWriter
             {
                 if (graph.Constants.TryGetValue(value, out var tensor) && written.Add(value))
                 {
-                    model.Graph.Initializer.Add(Write(value, tensor));
+                    model.Graph.Initializer.Add(write(value, tensor));
                 }
             }
 
@@ -49,7 +123,7 @@ public static class ModelWriter
         {
             if (graph.Constants.TryGetValue(output, out var tensor) && written.Add(output))
             {
-                model.Graph.Initializer.Add(Write(output, tensor));
+                model.Graph.Initializer.Add(write(output, tensor));
             }
 
             model.Graph.Output.Add(new ValueInfoProto { Name = output });
@@ -63,11 +137,17 @@ public static class ModelWriter
         return model;
     }
 
-    /// <summary>A tensor as a TensorProto with raw data.</summary>
-    internal static TensorProto Write(string name, Tensor tensor)
+    private static TensorProto Empty(string name, Tensor tensor)
     {
         TensorProto proto = new() { Name = name, DataType = (int)tensor.Type };
         proto.Dims.AddRange(tensor.Shape);
+        return proto;
+    }
+
+    /// <summary>A tensor as a TensorProto with raw data.</summary>
+    internal static TensorProto Write(string name, Tensor tensor)
+    {
+        var proto = Empty(name, tensor);
         if (tensor.Data is string[] strings)
         {
             proto.StringData.AddRange(strings.Select(ByteString.CopyFromUtf8));
@@ -80,7 +160,7 @@ public static class ModelWriter
         return proto;
     }
 
-    private static NodeProto Write(Node node)
+    internal static NodeProto Write(Node node)
     {
         var proto = node.Payload.IsEmpty ? new NodeProto { OpType = node.OpType, Domain = node.Domain } : NodeProto.Parser.ParseFrom(node.Payload.Span);
         proto.Name = node.Name;
@@ -136,6 +216,11 @@ public static class ModelWriter
     {
         var port = graph.Header.Inputs.FirstOrDefault(p => p.Name == value);
         TensorType type = port?.Type ?? (graph.Facts.TryGetValue(value, out var facts) ? facts.Type : TensorType.Undefined);
+        if (type == TensorType.Undefined && (port?.Declaration ?? graph.Facts.GetValueOrDefault(value)?.Declaration) is { IsEmpty: false } declaration)
+        {
+            return TypeProto.Parser.ParseFrom(declaration.Span);
+        }
+
         if (type == TensorType.Undefined)
         {
             throw new InvalidOperationException($"The type of value '{value}' is not known.");

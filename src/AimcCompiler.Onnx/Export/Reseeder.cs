@@ -321,7 +321,7 @@ public static class Reseeder
 
             tensor.ExternalData.Clear();
             tensor.ClearDataLocation();
-            tensor.RawData = ByteString.CopyFrom(TensorReader.Bytes(read.Data, read.Type));
+            tensor.RawData = ByteString.CopyFrom(new TensorBytes(read).GetSpan());
         }
         catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException or OverflowException)
         {

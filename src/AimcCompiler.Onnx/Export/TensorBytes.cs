@@ -4,15 +4,24 @@ using AimcCompiler.Core;
 
 namespace AimcCompiler.Onnx;
 
-/// <summary>A numeric tensor's array as bytes, without a copy.</summary>
-internal sealed unsafe class TensorBytes(Tensor tensor) : MemoryManager<byte>
+/// <summary>A part of a numeric tensor's array as bytes, without a copy.</summary>
+internal sealed unsafe class TensorBytes(Tensor tensor, long start, int length) : MemoryManager<byte>
 {
-    public override Span<byte> GetSpan() => TensorReader.Bytes(tensor.Data, tensor.Type);
+    /// <summary>The whole array, of less than 2 GiB.</summary>
+    public TensorBytes(Tensor tensor)
+        : this(tensor, 0, checked((int)LengthOf(tensor)))
+    {
+    }
+
+    /// <summary>Bytes of a tensor's array.</summary>
+    public static long LengthOf(Tensor tensor) => tensor.Data.LongLength * Tensor.SizeOf(tensor.Type);
+
+    public override Span<byte> GetSpan() => TensorReader.Bytes(tensor.Data, start, length);
 
     public override MemoryHandle Pin(int elementIndex = 0)
     {
         var handle = GCHandle.Alloc(tensor.Data, GCHandleType.Pinned);
-        return new MemoryHandle((byte*)handle.AddrOfPinnedObject() + elementIndex, handle, this);
+        return new MemoryHandle((byte*)handle.AddrOfPinnedObject() + start + elementIndex, handle, this);
     }
 
     public override void Unpin()

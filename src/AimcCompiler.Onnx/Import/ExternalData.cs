@@ -77,13 +77,17 @@ public sealed class ExternalData(string folder)
 /// <summary>The bytes of one tensor in an opened file.</summary>
 public sealed class ExternalRange(FileStream file, string location, long offset, long bytes) : IDisposable
 {
+    private const int PieceBytes = 1 << 30;
+
+    /// <summary>Fills a numeric array, which may be larger than a span.</summary>
     /// <exception cref="FormatException">The file became shorter meanwhile.</exception>
-    public void Read(Span<byte> destination)
+    public void Read(Array destination)
     {
+        ArgumentNullException.ThrowIfNull(destination);
         long done = 0;
         while (done < bytes)
         {
-            int read = RandomAccess.Read(file.SafeFileHandle, destination[(int)done..], offset + done);
+            int read = RandomAccess.Read(file.SafeFileHandle, TensorReader.Bytes(destination, done, (int)Math.Min(bytes - done, PieceBytes)), offset + done);
             if (read == 0)
             {
                 throw new FormatException($"has external data in '{location}', which ends after {done} of {bytes} bytes");

@@ -3,15 +3,16 @@ using AimcCompiler.Onnx.Proto;
 
 namespace AimcCompiler.Onnx;
 
-/// <summary>ONNX Runtime inlines model-local functions: a function that calls itself would never end, and thirty that each call the next twice
-/// make 2^30 nodes.</summary>
+/// <summary>Model-local functions are inlined, here and by ONNX Runtime: a function that calls itself would never end, and thirty that each call the next
+/// twice make 2^30 nodes.</summary>
 internal sealed class FunctionBudget
 {
     private const int MaximumDepth = 100;
     private const long MaximumNodes = 1_000_000;
+    private const long MaximumBytes = int.MaxValue;
 
-    private readonly Dictionary<(string Domain, string Name), FunctionProto> _functions = [];
-    private readonly Dictionary<(string Domain, string Name), long> _sizes = [];
+    private readonly Dictionary<(string Domain, string Name, string Overload), FunctionProto> _functions = [];
+    private readonly Dictionary<(string Domain, string Name, string Overload), (long Nodes, long Bytes)> _sizes = [];
     private readonly string _fileName;
 
     private FunctionBudget(ModelProto model, string fileName)
@@ -19,7 +20,7 @@ internal sealed class FunctionBudget
         _fileName = fileName;
         foreach (var function in model.Functions)
         {
-            if (!_functions.TryAdd((function.Domain, function.Name), function) && function.Overload.Length == 0)
+            if (!_functions.TryAdd((function.Domain, function.Name, function.Overload), function))
             {
                 throw Invalid($"defines the function '{function.Name}' twice");
             }
@@ -35,33 +36,44 @@ internal sealed class FunctionBudget
         }
 
         FunctionBudget budget = new(model, fileName);
-        if (budget.Inlined(model.Graph.Node, []) > MaximumNodes)
+        var (nodes, bytes) = budget.Inlined(model.Graph.Node, [], 0);
+        if (nodes > MaximumNodes)
         {
             throw budget.Invalid($"has more than {MaximumNodes} nodes once its functions are inlined");
         }
+
+        if (bytes > MaximumBytes)
+        {
+            throw budget.Invalid($"has more than {MaximumBytes} bytes of nodes once its functions are inlined");
+        }
     }
 
-    private long Inlined(IEnumerable<NodeProto> nodes, HashSet<(string Domain, string Name)> callers)
+    /// <param name="nodes">Of the model or of a function.</param>
+    /// <param name="callers">The functions that lead here.</param>
+    /// <param name="bytes">What the nodes take by themselves; the model's are there once in any case.</param>
+    private (long Nodes, long Bytes) Inlined(IEnumerable<NodeProto> nodes, HashSet<(string Domain, string Name, string Overload)> callers, long bytes)
     {
         long count = 0;
         Stack<NodeProto> open = new(nodes);
         while (open.TryPop(out var node))
         {
-            count = Math.Min(count + 1 + Called((node.Domain, node.OpType), callers), MaximumNodes + 1);
-            foreach (var inner in node.Attribute.SelectMany(a => a.G is null ? a.Graphs : a.Graphs.Append(a.G)).SelectMany(g => g.Node))
+            var inner = Called((node.Domain, node.OpType, node.Overload), callers);
+            count = Math.Min(count + 1 + inner.Nodes, MaximumNodes + 1);
+            bytes = Math.Min(bytes + inner.Bytes, MaximumBytes + 1);
+            foreach (var next in SubgraphScope.Subgraphs(node).SelectMany(g => g.Node))
             {
-                open.Push(inner);
+                open.Push(next);
             }
         }
 
-        return count;
+        return (count, bytes);
     }
 
-    private long Called((string Domain, string Name) key, HashSet<(string Domain, string Name)> callers)
+    private (long Nodes, long Bytes) Called((string Domain, string Name, string Overload) key, HashSet<(string Domain, string Name, string Overload)> callers)
     {
         if (!_functions.TryGetValue(key, out var function))
         {
-            return 0;
+            return (0, 0);
         }
 
         if (callers.Contains(key))
@@ -74,10 +86,10 @@ internal sealed class FunctionBudget
             throw Invalid($"has functions that call each other more than {MaximumDepth} deep");
         }
 
-        if (!_sizes.TryGetValue(key, out long size))
+        if (!_sizes.TryGetValue(key, out var size))
         {
             callers.Add(key);
-            _sizes.Add(key, size = Inlined(function.Node, callers));
+            _sizes.Add(key, size = Inlined(function.Node, callers, function.CalculateSize()));
             callers.Remove(key);
         }
 

@@ -61,36 +61,36 @@ public static class OnnxImporter
         }
 
         var graph = model.Graph;
-        CheckNames(graph, fileName);
         FunctionBudget.Check(model, fileName);
+        FunctionInliner.Run(model);
+        CheckNames(graph, fileName);
         ExternalData? external = folder is null ? null : new(folder);
         var constants = ImmutableDictionary.CreateBuilder<string, Tensor>(StringComparer.Ordinal);
-        HashSet<string> opaque = new(StringComparer.Ordinal);
         long parameters = 0;
         Dictionary<string, long> parametersOf = new(StringComparer.Ordinal);
-        foreach (var proto in graph.Initializer)
+        void AddConstant(string name, Tensor tensor)
         {
-            Tensor? tensor = Read(proto, external, fileName, $"initializer '{proto.Name}'");
-            if (tensor is null)
+            if (!constants.TryAdd(name, tensor))
             {
-                throw Unreadable(fileName, $"initializer '{proto.Name}' has element type {proto.DataType}, which this version does not read");
-            }
-
-            if (!constants.TryAdd(proto.Name, tensor))
-            {
-                throw Unreadable(fileName, $"initializer '{proto.Name}' occurs twice");
+                throw Unreadable(fileName, $"initializer '{name}' occurs twice");
             }
 
             if (IsParameter(tensor.Type))
             {
                 parameters += tensor.Count;
-                parametersOf[proto.Name] = tensor.Count;
+                parametersOf[name] = tensor.Count;
             }
         }
 
-        if (graph.SparseInitializer.Count > 0)
+        foreach (var proto in graph.Initializer)
         {
-            throw Unreadable(fileName, "holds sparse initializers, which this version does not read");
+            AddConstant(proto.Name, Read(proto, external, fileName, $"initializer '{proto.Name}'"));
+        }
+
+        foreach (var proto in graph.SparseInitializer)
+        {
+            string name = proto.Values?.Name ?? "";
+            AddConstant(name, ReadSparse(proto, external, fileName, $"sparse initializer '{name}'"));
         }
 
         graph.Initializer.Clear();
@@ -108,18 +108,7 @@ public static class OnnxImporter
                 name = $"{name}#{id.Value}";
             }
 
-            string domain = proto.Domain == "ai.onnx" ? "" : proto.Domain;
-            if (proto.OpType.Length == 0)
-            {
-                throw Unreadable(fileName, $"node '{name}' has no operator");
-            }
-
-            if (proto.Attribute.GroupBy(a => a.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
-            {
-                throw Unreadable(fileName, $"node '{name}' has the attribute '{twice.Key}' twice");
-            }
-
-            if (proto.OpType == "Constant" && domain.Length == 0 && ConstantOf(proto, external, fileName, name) is { } constant)
+            if (ConstantOf(proto, external, fileName, name) is { } constant)
             {
                 if (!constants.TryAdd(proto.Output[0], constant))
                 {
@@ -129,16 +118,7 @@ public static class OnnxImporter
                 continue;
             }
 
-            Node node = new(
-                id,
-                name,
-                domain,
-                proto.OpType,
-                [.. proto.Input],
-                [.. proto.Output],
-                Captured(proto),
-                Attributes(proto),
-                proto.ToByteArray());
+            var node = ReadNode(proto, id, name, external, fileName);
             nodes.Add(node);
             originals.Add(new OriginalNode(id, name, node.QualifiedOp, node.Inputs.Sum(i => parametersOf.GetValueOrDefault(i))));
         }
@@ -161,18 +141,14 @@ public static class OnnxImporter
     }
 
     /// <summary>Whether elements of this type count as parameters: floating-point and quantised ones.</summary>
-    private static bool IsParameter(TensorType type) => Tensor.IsFloating(type) || type is TensorType.Int8 or TensorType.UInt8;
+    internal static bool IsParameter(TensorType type) => Tensor.IsFloating(type) || Tensor.IsPacked(type) || type is TensorType.Int8 or TensorType.UInt8;
 
-    private static Tensor? Read(TensorProto proto, ExternalData? external, string fileName, string what)
+    internal static Tensor Read(TensorProto proto, ExternalData? external, string fileName, string what)
     {
         try
         {
-            Tensor? tensor = TensorReader.Read(proto, external);
-            if (tensor is not null)
-            {
-                proto.RawData = ByteString.Empty;
-            }
-
+            var tensor = TensorReader.Read(proto, external);
+            proto.RawData = ByteString.Empty;
             return tensor;
         }
         catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException or OverflowException)
@@ -181,9 +157,75 @@ public static class OnnxImporter
         }
     }
 
-    private static Tensor? ConstantOf(NodeProto proto, ExternalData? external, string fileName, string name)
+    internal static Tensor ReadSparse(SparseTensorProto proto, ExternalData? external, string fileName, string what)
     {
-        if (proto.Output.Count != 1 || proto.Attribute.Count != 1)
+        try
+        {
+            return SparseTensorReader.Read(proto, external);
+        }
+        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException or OverflowException)
+        {
+            throw Unreadable(fileName, $"{what} {FirstLine(e.Message)}");
+        }
+    }
+
+    internal static Node ReadNode(NodeProto proto, NodeId id, string name, ExternalData? external, string fileName)
+    {
+        if (proto.OpType.Length == 0)
+        {
+            throw Unreadable(fileName, $"node '{name}' has no operator");
+        }
+
+        if (proto.Attribute.GroupBy(a => a.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
+            throw Unreadable(fileName, $"node '{name}' has the attribute '{twice.Key}' twice");
+        }
+
+        TakeIn(proto, external, fileName, name);
+        return new Node(
+            id,
+            name,
+            proto.Domain == "ai.onnx" ? "" : proto.Domain,
+            proto.OpType,
+            [.. proto.Input],
+            [.. proto.Output],
+            Captured(proto),
+            Attributes(proto),
+            proto.ToByteArray());
+    }
+
+    /// <summary>A node stays as it is, but not where it is: tensors of its attributes that stand in files come along.</summary>
+    private static void TakeIn(NodeProto proto, ExternalData? external, string fileName, string name)
+    {
+        foreach (var attribute in proto.Attribute)
+        {
+            var graphs = attribute.G is null ? attribute.Graphs : attribute.Graphs.Append(attribute.G);
+            foreach (var tensor in (attribute.T is null ? attribute.Tensors : attribute.Tensors.Append(attribute.T)).Concat(graphs.SelectMany(g => g.Initializer)))
+            {
+                if (tensor.DataLocation == TensorProto.Types.DataLocation.External)
+                {
+                    try
+                    {
+                        TensorReader.TakeIn(tensor, external);
+                    }
+                    catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException or OverflowException)
+                    {
+                        throw Unreadable(fileName, $"a tensor inside node '{name}' {FirstLine(e.Message)}");
+                    }
+                }
+            }
+
+            foreach (var inner in graphs.SelectMany(g => g.Node))
+            {
+                TakeIn(inner, external, fileName, name);
+            }
+        }
+    }
+
+    /// <summary>What a Constant node holds; null for other nodes, and where this project has no array for it.</summary>
+    internal static Tensor? ConstantOf(NodeProto proto, ExternalData? external, string fileName, string name)
+    {
+        if (proto.OpType != "Constant" || proto.Domain is not ("" or "ai.onnx") || proto.Output.Count != 1 || proto.Attribute.Count != 1)
         {
             return null;
         }
@@ -192,6 +234,7 @@ public static class OnnxImporter
         return attribute.Name switch
         {
             "value" when attribute.T is not null => Read(attribute.T, external, fileName, $"constant '{name}'"),
+            "sparse_value" when attribute.SparseTensor is not null => ReadSparse(attribute.SparseTensor, external, fileName, $"constant '{name}'"),
             "value_float" when attribute.Type == AttributeProto.Types.AttributeType.Float => Tensor.FromFloats([attribute.F]),
             "value_int" when attribute.Type == AttributeProto.Types.AttributeType.Int => Tensor.FromInt64([attribute.I]),
             "value_floats" when attribute.Type == AttributeProto.Types.AttributeType.Floats => Tensor.FromFloats([.. attribute.Floats], attribute.Floats.Count),
@@ -235,6 +278,7 @@ public static class OnnxImporter
             HashSet<string> known = new(item.Known, StringComparer.Ordinal);
             known.UnionWith(item.Graph.Input.Select(i => i.Name));
             known.UnionWith(item.Graph.Initializer.Select(i => i.Name));
+            known.UnionWith(item.Graph.SparseInitializer.Select(i => i.Values?.Name ?? ""));
             foreach (var node in item.Graph.Node)
             {
                 foreach (string input in node.Input.Where(i => i.Length > 0 && !known.Contains(i) && !captured.Contains(i)))
@@ -276,7 +320,8 @@ public static class OnnxImporter
     {
         foreach (string name in graph.Input.Select(i => i.Name)
             .Concat(graph.Output.Select(o => o.Name))
-            .Concat(graph.Initializer.Select(i => i.Name)))
+            .Concat(graph.Initializer.Select(i => i.Name))
+            .Concat(graph.SparseInitializer.Select(i => i.Values?.Name ?? "")))
         {
             if (name.Length == 0)
             {
@@ -317,7 +362,7 @@ public static class OnnxImporter
         var tensor = info.Type?.TensorType;
         if (tensor is null || !Enum.IsDefined((TensorType)tensor.ElemType))
         {
-            return new GraphPort(info.Name, TensorType.Undefined, default, []);
+            return new GraphPort(info.Name, TensorType.Undefined, default, []) { Declaration = tensor is null && info.Type is { } type ? type.ToByteArray() : default };
         }
 
         var dims = tensor.Shape?.Dim;

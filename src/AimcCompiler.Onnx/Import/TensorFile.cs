@@ -13,7 +13,7 @@ public static class TensorFile
         try
         {
             var proto = TensorProto.Parser.ParseFrom(bytes);
-            return (proto.Name, TensorReader.Read(proto, null) ?? throw new FormatException($"has element type {proto.DataType}"));
+            return (proto.Name, TensorReader.Read(proto, null));
         }
         catch (InvalidProtocolBufferException e)
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using AimcCompiler.Core;
 using AimcCompiler.Onnx.Proto;
@@ -12,15 +13,15 @@ public static class TensorReader
 
     /// <param name="proto">The tensor; raw, typed or external data.</param>
     /// <param name="external">Where external data are read from; null refuses them.</param>
-    /// <returns>Null for element types this project has no array for (sub-byte, float8): they stay ONNX.</returns>
-    /// <exception cref="FormatException">Shape, type and data do not fit together.</exception>
-    public static Tensor? Read(TensorProto proto, ExternalData? external)
+    /// <exception cref="FormatException">Shape, type and data do not fit together, or the elements are complex numbers.</exception>
+    public static Tensor Read(TensorProto proto, ExternalData? external)
     {
         ArgumentNullException.ThrowIfNull(proto);
         var type = (TensorType)proto.DataType;
         if (!Enum.IsDefined(type) || type == TensorType.Undefined)
         {
-            return proto.DataType is > 16 and < 64 or 14 or 15 ? null : throw new FormatException($"has unknown element type {proto.DataType}");
+            throw new FormatException(
+                proto.DataType is 14 or 15 ? "holds complex numbers, which neither tiles nor ONNX Runtime's operators compute with" : $"has unknown element type {proto.DataType}");
         }
 
         if (proto.Dims.Count > MaximumRank)
@@ -29,17 +30,7 @@ public static class TensorReader
         }
 
         var shape = proto.Dims.ToImmutableArray();
-        long count = 1;
-        foreach (long dimension in shape)
-        {
-            if (dimension < 0 || (dimension > 0 && count > Array.MaxLength / dimension))
-            {
-                throw new FormatException($"has shape {Tensor.Format(shape)}, which is not a shape of at most {Array.MaxLength} elements");
-            }
-
-            count *= dimension;
-        }
-
+        long count = CountOf(shape);
         if (type == TensorType.String)
         {
             if (proto.HasRawData)
@@ -61,7 +52,8 @@ public static class TensorReader
             }
 
             // What is there is measured before memory is taken for it.
-            long bytes = checked(count * Tensor.SizeOf(type));
+            long length = Tensor.LengthOf(type, count);
+            long bytes = checked(length * Tensor.SizeOf(type));
             Array data;
             if (isExternal)
             {
@@ -71,14 +63,14 @@ public static class TensorReader
                 }
 
                 using var range = external.Open(proto.ExternalData, bytes);
-                data = Array.CreateInstance(Tensor.ElementType(type), count);
-                range.Read(Bytes(data, type));
+                data = Array.CreateInstance(Tensor.ElementType(type), length);
+                range.Read(data);
             }
             else
             {
                 Expect(proto.RawData.Length, bytes, "bytes of data");
-                data = Array.CreateInstance(Tensor.ElementType(type), count);
-                proto.RawData.Span.CopyTo(Bytes(data, type));
+                data = Array.CreateInstance(Tensor.ElementType(type), length);
+                proto.RawData.Span.CopyTo(Bytes(data, 0, (int)bytes));
             }
 
             if (data is bool[] flags)
@@ -90,6 +82,32 @@ public static class TensorReader
         }
 
         return new Tensor(type, shape, Typed(proto, type, count));
+    }
+
+    /// <summary>Brings the bytes of a tensor that stands in a file into the message itself.</summary>
+    /// <exception cref="FormatException">The file does not hold what the shape needs.</exception>
+    internal static void TakeIn(TensorProto proto, ExternalData? external)
+    {
+        var tensor = Read(proto, external);
+        proto.ExternalData.Clear();
+        proto.ClearDataLocation();
+        proto.RawData = ModelWriter.Write(proto.Name, tensor).RawData;
+    }
+
+    private static long CountOf(ImmutableArray<long> shape)
+    {
+        long count = 1;
+        foreach (long dimension in shape)
+        {
+            if (dimension < 0 || (dimension > 0 && count > Array.MaxLength / dimension))
+            {
+                throw new FormatException($"has shape {Tensor.Format(shape)}, which is not a shape of at most {Array.MaxLength} elements");
+            }
+
+            count *= dimension;
+        }
+
+        return count;
     }
 
     private static Array Typed(TensorProto proto, TensorType type, long count)
@@ -112,7 +130,8 @@ public static class TensorReader
                 Expect(proto.Uint64Data.Count, count, "values");
                 return proto.Uint64Data.Select(v => (uint)v).ToArray();
             default:
-                Expect(proto.Int32Data.Count, count, "values");
+                // Types of less than 8 bits stand packed in the low byte of each number.
+                Expect(proto.Int32Data.Count, Tensor.LengthOf(type, count), "values");
                 var ints = proto.Int32Data;
                 return type switch
                 {
@@ -123,14 +142,15 @@ public static class TensorReader
                     TensorType.UInt16 or TensorType.BFloat16 => ints.Select(v => (ushort)v).ToArray(),
                     TensorType.Float16 => ints.Select(v => BitConverter.UInt16BitsToHalf((ushort)v)).ToArray(),
                     TensorType.Bool => ints.Select(v => v != 0).ToArray(),
+                    _ when Tensor.IsPacked(type) => ints.Select(v => (byte)v).ToArray(),
                     _ => throw new System.Diagnostics.UnreachableException(),
                 };
         }
     }
 
-    /// <summary>The memory of a numeric array.</summary>
-    internal static Span<byte> Bytes(Array data, TensorType type) =>
-        data.Length == 0 ? [] : MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(data), checked(data.Length * Tensor.SizeOf(type)));
+    /// <summary>A part of the memory of a numeric array, which may be larger than a span.</summary>
+    internal static Span<byte> Bytes(Array data, long start, int length) =>
+        length == 0 ? [] : MemoryMarshal.CreateSpan(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(data), (nint)start), length);
 
     private static void Normalize(bool[] flags)
     {

@@ -22,19 +22,22 @@ public sealed record CalibratedGraph(Graph Graph, ImmutableDictionary<string, Ma
 /// </code></summary>
 public static class Calibrate
 {
+    /// <param name="graph">The model.</param>
+    /// <param name="options">With the samples.</param>
+    /// <exception cref="DiagnosticException">ONNX Runtime rejects the model.</exception>
     public static CalibratedGraph Run(Graph graph, CompileOptions options)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(options);
-        var known = InferTypes(graph);
-        if (options.Calibration is not { } data)
+        var known = InferTypes(graph, options);
+        if (options.Calibration is not { } samples)
         {
             return new CalibratedGraph(known, ImmutableDictionary<string, MagnitudeHistogram>.Empty);
         }
 
         try
         {
-            return Measure(known, data, options);
+            return Measure(known, samples, options);
         }
         catch (DigitalException e)
         {
@@ -43,44 +46,59 @@ public static class Calibrate
     }
 
     /// <summary>The graph with the type and shape of every value, as far as ONNX Runtime can say.</summary>
-    public static Graph InferTypes(Graph graph)
+    /// <param name="graph">The model.</param>
+    /// <param name="options">With the samples, whose first is run.</param>
+    /// <param name="diagnostics">Where it is said what open dimensions were taken as.</param>
+    /// <exception cref="DiagnosticException">ONNX Runtime rejects the model, or runs it with none of the extents tried.</exception>
+    public static Graph InferTypes(Graph graph, CompileOptions options, DiagnosticBag? diagnostics = null)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        string[] values = [.. graph.Nodes.SelectMany(n => n.Writes)];
-        if (values.All(graph.Facts.ContainsKey) && graph.Header.Inputs.All(i => graph.Facts.ContainsKey(i.Name)) && graph.Constants.Keys.All(graph.Facts.ContainsKey))
+        ArgumentNullException.ThrowIfNull(options);
+        if (graph.Nodes.SelectMany(n => n.Writes).Concat(graph.Constants.Keys).Concat(graph.Header.Inputs.Select(i => i.Name)).All(graph.Facts.ContainsKey))
         {
             return graph;
         }
 
-        var inputs = Nominal(graph, batch: 1);
+        CheckSizes(graph);
         var facts = graph.Facts.ToBuilder();
-        foreach (var (name, tensor) in inputs)
-        {
-            facts[name] = new ValueFacts(tensor.Type, tensor.Shape) { Declared = graph.Header.Inputs.First(i => i.Name == name).Shape };
-        }
-
         foreach (var (name, tensor) in graph.Constants)
         {
             facts[name] = new ValueFacts(tensor.Type, tensor.Shape);
         }
 
-        if (values.Length == 0)
+        var packed = PackedValues.Find(graph);
+        string[] values = [.. graph.Nodes.SelectMany(n => n.Writes).Where(v => !packed.Contains(v))];
+        foreach (string value in graph.Nodes.SelectMany(n => n.Writes).Where(packed.Contains))
         {
-            return graph.With(facts: facts.ToImmutable());
+            facts[value] = new ValueFacts(TensorType.Undefined, default);
         }
 
         string[] inputNames = [.. graph.Header.Inputs.Select(p => p.Name)];
+        NominalExtents extents = new(graph.Header.Inputs);
+        if (values.Length == 0)
+        {
+            // Nothing to run.
+            foreach (var port in graph.Header.Inputs)
+            {
+                facts[port.Name] = new ValueFacts(port.Type, port.Shape.IsDefault ? default : NominalExtents.ShapeOf(port, extents.Candidates().First())) { Declared = port.Shape, Declaration = port.Declaration };
+            }
+
+            return graph.With(facts: facts.ToImmutable());
+        }
+
         GiveBackMemory();
         try
         {
-            using (DigitalSession session = new(ModelWriter.Extract(graph, graph.Nodes, inputNames, values), new DigitalOptions(Optimize: false)))
+            using (DigitalSession session = new(ModelWriter.ExtractModel(graph, graph.Nodes, inputNames, values), new DigitalOptions(Optimize: false)))
             {
-                var nominal = Profile(session, inputs, values);
-                var declared = Declared(graph, session, nominal, values);
-                for (int i = 0; i < values.Length; i++)
+                Profile profile = new(graph, session, extents, values);
+                profile.Run(options.Calibration is { Count: > 0 } data ? data.Sample(0) : null);
+                foreach (var (name, found) in profile.Facts)
                 {
-                    facts[values[i]] = nominal[i] with { Declared = declared[i] };
+                    facts[name] = found;
                 }
+
+                Tell(graph, profile, diagnostics);
             }
 
             GiveBackMemory();
@@ -95,69 +113,38 @@ public static class Calibrate
     private static DiagnosticException Rejected(Graph graph, DigitalException e) => new(
         Descriptors.RejectedByOnnxRuntime, graph.Header.FileName, e.Message, "check the model with onnx.checker", "give symbolic dimensions with --dim NAME=N");
 
-    /// <summary>Types and shapes of values in one run.</summary>
-    private static ValueFacts[] Profile(DigitalSession session, ImmutableDictionary<string, Tensor> inputs, string[] values)
+    private static void Tell(Graph graph, Profile profile, DiagnosticBag? diagnostics)
     {
-        var given = inputs.ToDictionary(i => i.Key, i => new DigitalValue(i.Value), StringComparer.Ordinal);
-        try
+        var taken = profile.Taken;
+        if (diagnostics is not null && taken.Length > 0)
         {
-            var facts = new ValueFacts[values.Length];
-            var results = session.Run(given, values);
-            for (int i = 0; i < values.Length; i++)
-            {
-                using var value = results[i];
-                facts[i] = value.Kind == DigitalKind.Tensor && Enum.IsDefined(value.TensorFacts.Type)
-                    ? new ValueFacts(value.TensorFacts.Type, value.TensorFacts.Shape)
-                    : new ValueFacts(TensorType.Undefined, default);
-            }
-
-            return facts;
-        }
-        finally
-        {
-            foreach (var value in given.Values)
-            {
-                value.Dispose();
-            }
+            diagnostics.Add(
+                Descriptors.DefaultedDimension,
+                graph.Header.FileName,
+                $"for shapes, MVM counts and estimates these were taken: {string.Join(", ", taken.Select(t => FormattableString.Invariant($"{t.Name} = {t.Extent}")))}",
+                FormattableString.Invariant($"--dim {taken[0].Name}=N"));
         }
     }
 
-    /// <summary>Which extents hold for every input. Where only the batch is open, a second run with another batch shows what follows it; where
-    /// other dimensions are open too, no extent is certain (a stride can hide that it follows).</summary>
-    private static ImmutableArray<long>[] Declared(Graph graph, DigitalSession session, ValueFacts[] nominal, string[] values)
+    private static void CheckSizes(Graph graph)
     {
-        if (graph.Header.Inputs.All(i => !i.Shape.Contains(-1)))
+        foreach (var port in graph.Header.Inputs.Where(p => !p.Shape.IsDefault && Elements(p.Shape) > MaximumInput))
         {
-            return [.. nominal.Select(f => f.Shape)];
+            throw new DiagnosticException(
+                Descriptors.UnknownDimension,
+                $"{graph.Header.FileName}: input '{port.Name}'",
+                $"has shape {Tensor.Format(port.Shape)}, more than {MaximumInput} elements");
         }
-
-        if (graph.Header.Inputs.All(i => !i.Shape.Skip(1).Contains(-1)))
-        {
-            try
-            {
-                var other = Profile(session, Nominal(graph, batch: 2), values);
-                return
-                [
-                    .. nominal.Zip(other, (one, two) => !one.HasRank || !two.HasRank || one.Shape.Length != two.Shape.Length
-                        ? one.Shape
-                        : [.. one.Shape.Zip(two.Shape, (a, b) => a == b ? a : -1)]),
-                ];
-            }
-            catch (DigitalException)
-            {
-                // The model runs one sample at a time, whatever it declares.
-            }
-        }
-
-        return [.. nominal.Select(f => f.HasRank ? [.. f.Shape.Select(_ => -1L)] : f.Shape)];
     }
+
+    internal static double Elements(ImmutableArray<long> shape) => shape.Aggregate(1.0, (count, extent) => count * Math.Abs(extent));
 
     /// <summary>ONNX Runtime's copy of the weights comes on top of ours; what importing and folding left behind would make a third. A model of a
     /// hundred million weights is worth the few milliseconds.</summary>
     private static void GiveBackMemory() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     /// <summary>Elements of one input; more is taken for a mistake.</summary>
-    private const int MaximumInput = 1 << 28;
+    internal const int MaximumInput = 1 << 28;
 
     /// <summary>The values that an MVM on tiles may read as activations; a recurrent product reads the states that its operator writes.</summary>
     private static string[] MvmInputs(Graph graph) =>
@@ -184,7 +171,7 @@ public static class Calibrate
 
         string[] inputNames = [.. graph.Header.Inputs.Select(p => p.Name)];
         string[] computed = [.. values.Where(v => graph.ProducerOf(v) is not null)];
-        using DigitalSession? session = computed.Length == 0 ? null : new(ModelWriter.Extract(graph, graph.Nodes, inputNames, computed), new DigitalOptions(Optimize: false));
+        using DigitalSession? session = computed.Length == 0 ? null : new(ModelWriter.ExtractModel(graph, graph.Nodes, inputNames, computed), new DigitalOptions(Optimize: false));
         for (int i = 0; i < data.Count; i++)
         {
             if (i % 64 == 0)
@@ -223,45 +210,5 @@ public static class Calibrate
             ranges[name].Add(elements);
             means[name].Add(elements, shape);
         }
-    }
-
-    /// <summary>An input of the declared type and shape; it serves shapes, never ranges.</summary>
-    private static ImmutableDictionary<string, Tensor> Nominal(Graph graph, long batch) =>
-        graph.Header.Inputs.ToImmutableDictionary(p => p.Name, p => Nominal(graph, p, batch), StringComparer.Ordinal);
-
-    private static Tensor Nominal(Graph graph, GraphPort port, long batch)
-    {
-        if (port.Type == TensorType.Undefined || port.Shape.IsDefault)
-        {
-            throw new DiagnosticException(
-                Descriptors.UnknownDimension, $"{graph.Header.FileName}: input '{port.Name}'", port.Type == TensorType.Undefined ? "is not a tensor" : "has no declared rank");
-        }
-
-        long[] shape = [.. port.Shape];
-        for (int i = 0; i < shape.Length; i++)
-        {
-            if (shape[i] < 0)
-            {
-                shape[i] = i == 0 ? batch : 1;
-            }
-        }
-
-        ImmutableArray<long> extents = [.. shape];
-        if (extents.Aggregate(1.0, (count, extent) => count * extent) > MaximumInput)
-        {
-            throw new DiagnosticException(
-                Descriptors.UnknownDimension, $"{graph.Header.FileName}: input '{port.Name}'", $"has shape {Tensor.Format(extents)}, more than {MaximumInput} elements");
-        }
-
-        var tensor = Tensor.Zeros(port.Type, extents);
-        if (tensor.Data is float[] floats)
-        {
-            for (int i = 0; i < floats.Length; i++)
-            {
-                floats[i] = (i * 37 % 101 / 101f) - 0.25f;
-            }
-        }
-
-        return tensor;
     }
 }

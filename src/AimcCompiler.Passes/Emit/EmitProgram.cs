@@ -40,10 +40,15 @@ public static class EmitProgram
                 values.Add(name, index = programValues.Count);
                 var facts = graph.Facts.GetValueOrDefault(name);
                 var port = graph.Header.Inputs.Concat(graph.Header.Outputs).FirstOrDefault(p => p.Name == name);
-                programValues.Add(new ProgramValue(
-                    name,
-                    facts?.Type ?? port?.Type ?? TensorType.Undefined,
-                    port is { Shape.IsDefault: false } ? port.Shape : facts is { HasRank: true } ? facts.Declared : []));
+                var shape = port is { Shape.IsDefault: false } ? port.Shape : facts is { HasRank: true } ? facts.Declared : default;
+                bool isInput = graph.Header.Inputs.Any(i => i.Name == name);
+                // An input of no declared rank takes every rank, whatever the compile ran with.
+                bool isUnranked = shape.IsDefault || (isInput && port is { Shape.IsDefault: true });
+                programValues.Add(new ProgramValue(name, facts?.Type ?? port?.Type ?? TensorType.Undefined, isUnranked ? [] : shape)
+                {
+                    IsUnranked = isUnranked,
+                    Nominal = isInput && facts is { HasShape: true } && (isUnranked || shape.Contains(-1)) ? facts.Shape : [],
+                });
             }
 
             return index;
@@ -129,14 +134,15 @@ public static class EmitProgram
                 continue;
             }
 
-            byte[] model = ModelWriter.Extract(graph, cluster, reads, writes);
+            var model = ModelWriter.ExtractModel(graph, cluster, reads, writes);
             long operations = cluster.Sum(n => DigitalWork.Operations(graph, n));
             steps.Add(new Step([.. reads], [.. writes], _ =>
             {
                 partitions.Add(new DigitalPartition
                 {
                     Name = FormattableString.Invariant($"digital{partitions.Count}"),
-                    Model = model,
+                    Model = model.Proto,
+                    Weights = model.Weights,
                     Inputs = [.. reads.Select(Value)],
                     Outputs = [.. writes.Select(Value)],
                     Operations = operations,
@@ -176,6 +182,7 @@ public static class EmitProgram
             Nodes = Placements(graph, analog, indices),
             ModelParameters = graph.Header.Parameters,
             Calibration = calibration,
+            Fixed = graph.Header.Fixed,
         };
     }
 

@@ -405,7 +405,7 @@ public static class LowerToMvm
     private static long PerInference(Graph graph, ImmutableArray<long> shape, int axis)
     {
         long vectors = Tensor.CountOf(shape) / shape[^-axis];
-        long batch = graph.Header.Inputs is [var first, ..] && graph.Facts[first.Name].Shape is [var b, ..] ? b : 1;
+        long batch = graph.Header.Inputs is [var first, ..] && graph.Facts[first.Name] is { HasRank: true, Shape: [var b, ..] } ? b : 1;
         return shape.Length > -axis && batch > 1 && shape[0] == batch ? vectors / batch : vectors;
     }
 

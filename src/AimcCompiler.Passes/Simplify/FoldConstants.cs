@@ -30,30 +30,40 @@ public static class FoldConstants
     {
         ArgumentNullException.ThrowIfNull(graph);
 
-        // ONNX Runtime cannot hand out a sparse constant: then those that are left as nodes are not worth the others.
-        return Fold(graph, IsFoldable) ?? Fold(graph, node => IsFoldable(node) && !node.Is("Constant")) ?? graph;
+        return Fold(graph) ?? graph;
     }
 
     /// <summary>Null when ONNX Runtime cannot fold alone; the profiling run of the whole model reports that with its place.</summary>
-    private static Graph? Fold(Graph graph, Func<Node, bool> isFoldable)
+    private static Graph? Fold(Graph graph)
     {
         HashSet<string> constant = new(graph.Constants.Keys, StringComparer.Ordinal);
+        var packed = PackedValues.Find(graph);
         List<Node> folded = [];
         foreach (var node in graph.Nodes)
         {
-            if (isFoldable(node) && node.Reads.All(constant.Contains))
+            if (IsFoldable(node) && node.Reads.All(constant.Contains))
             {
                 folded.Add(node);
                 constant.UnionWith(node.Writes);
             }
         }
 
+        // What a session cannot give out has to be computed where it is read.
+        var ids = folded.Select(n => n.Id).ToHashSet();
+        for (int i = folded.Count - 1; i >= 0; i--)
+        {
+            if (folded[i].Writes.Any(v => packed.Contains(v) && (graph.IsOutput(v) || !graph.ConsumersOf(v).All(ids.Contains))))
+            {
+                ids.Remove(folded[i].Id);
+            }
+        }
+
+        folded.RemoveAll(n => !ids.Contains(n.Id));
         if (folded.Count == 0)
         {
             return graph;
         }
 
-        var ids = folded.Select(n => n.Id).ToHashSet();
         string[] wanted = [.. folded.SelectMany(n => n.Writes).Where(v => graph.IsOutput(v) || graph.ConsumersOf(v).Any(c => !ids.Contains(c)))];
         if (wanted.Length == 0)
         {
@@ -63,7 +73,7 @@ public static class FoldConstants
         IReadOnlyList<Tensor> results;
         try
         {
-            using DigitalSession session = new(ModelWriter.Extract(graph, folded, [], wanted), new DigitalOptions(Optimize: false));
+            using DigitalSession session = new(ModelWriter.ExtractModel(graph, folded, [], wanted), new DigitalOptions(Optimize: false));
             results = session.Run(new Dictionary<string, Tensor>(), wanted);
         }
         catch (DigitalException)

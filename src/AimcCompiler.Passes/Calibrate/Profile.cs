@@ -1,0 +1,241 @@
+using System.Collections.Immutable;
+using AimcCompiler.Core;
+using AimcCompiler.Digital;
+using AimcCompiler.Ir;
+using AimcCompiler.Onnx;
+
+namespace AimcCompiler.Passes;
+
+/// <summary>Types and shapes of a model's values, from runs on nominal inputs: they serve shapes, never ranges.</summary>
+internal sealed class Profile(Graph graph, DigitalSession session, NominalExtents extents, string[] values)
+{
+    private readonly Dictionary<string, DigitalPort> _inferred = session.Outputs.ToDictionary(o => o.Name, StringComparer.Ordinal);
+    private readonly Dictionary<string, DigitalPort> _inputs = session.Inputs.ToDictionary(i => i.Name, StringComparer.Ordinal);
+
+    public Dictionary<string, ValueFacts> Facts { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>What open dimensions were taken as, but for those that count samples.</summary>
+    public ImmutableArray<(string Name, long Extent)> Taken { get; private set; } = [];
+
+    /// <param name="sample">A sample that is known to fit; null = none.</param>
+    /// <exception cref="DiagnosticException">The model runs with none of the extents tried.</exception>
+    public void Run(IReadOnlyDictionary<string, Tensor>? sample)
+    {
+        DigitalException? first = null;
+        if (sample is not null && graph.Header.Inputs.All(i => sample.ContainsKey(i.Name)))
+        {
+            var shapes = graph.Header.Inputs.ToImmutableDictionary(i => i.Name, i => sample[i.Name].Shape, StringComparer.Ordinal);
+            if (Try(() => sample.ToDictionary(s => s.Key, s => new DigitalValue(s.Value), StringComparer.Ordinal), ref first) is { } facts)
+            {
+                Keep(shapes, facts, true, null);
+                return;
+            }
+        }
+
+        // Indices are 0 in most runs; a length or a divisor must not be.
+        bool hasIntegers = graph.Header.Inputs.Any(i => i.Type is TensorType.Int64 or TensorType.Int32);
+        foreach (long integer in hasIntegers ? (ReadOnlySpan<long>)[0, 1] : [0])
+        {
+            foreach (var candidate in extents.Candidates())
+            {
+                var shapes = Shapes(candidate, null);
+                if (shapes.Values.All(s => Calibrate.Elements(s) <= Calibrate.MaximumInput) && Try(() => Nominal(shapes, integer), ref first) is { } facts)
+                {
+                    bool countsSamples = NominalExtents.SamplesOf(candidate) == 1;
+                    Keep(shapes, facts, countsSamples, countsSamples ? () => Try(() => Nominal(Shapes(candidate, 2), integer), ref first) : null);
+                    return;
+                }
+            }
+        }
+
+        if (graph.Header.Inputs.Any(i => i.Shape.IsDefault || i.Type == TensorType.String || Tensor.IsPacked(i.Type)))
+        {
+            // Nobody but the model's maker knows what goes in there: what ONNX Runtime infers has to do.
+            foreach (string value in values)
+            {
+                Facts[value] = Inferred(_inferred[value]);
+            }
+
+            foreach (var port in graph.Header.Inputs)
+            {
+                Facts[port.Name] = new ValueFacts(port.Type, port.Shape) { Declaration = port.Declaration };
+            }
+
+            return;
+        }
+
+        throw extents.Open.IsEmpty
+            ? first!
+            : new DiagnosticException(
+                Descriptors.UnknownDimension,
+                graph.Header.FileName,
+                $"does not run with any of the extents tried for {string.Join(", ", extents.Open)}; with the first of them: {first?.Message ?? "an input is too large"}",
+                $"--dim {string.Join(" --dim ", extents.Open.Select(n => $"{n}=N"))}");
+    }
+
+    private ImmutableDictionary<string, ImmutableArray<long>> Shapes(ImmutableDictionary<string, long> candidate, long? samples) =>
+        graph.Header.Inputs.ToImmutableDictionary(p => p.Name, p => NominalExtents.ShapeOf(p, candidate, samples), StringComparer.Ordinal);
+
+    /// <summary>Facts of all values in one run; null when ONNX Runtime cannot run on these inputs.</summary>
+    private ValueFacts[]? Try(Func<Dictionary<string, DigitalValue>> inputs, ref DigitalException? first)
+    {
+        try
+        {
+            return Run(inputs());
+        }
+        catch (DigitalException e)
+        {
+            first ??= e;
+            return null;
+        }
+    }
+
+    private ValueFacts[] Run(Dictionary<string, DigitalValue> given)
+    {
+        try
+        {
+            var facts = new ValueFacts[values.Length];
+            var results = session.Run(given, values);
+            for (int i = 0; i < values.Length; i++)
+            {
+                using var value = results[i];
+                facts[i] = value.Kind == DigitalKind.Tensor && Enum.IsDefined(value.TensorFacts.Type)
+                    ? new ValueFacts(value.TensorFacts.Type, value.TensorFacts.Shape)
+                    : new ValueFacts(TensorType.Undefined, default);
+                if (!_inferred[values[i]].IsTensor)
+                {
+                    // An optional may hold a tensor in this run, and nothing in another.
+                    facts[i] = Inferred(_inferred[values[i]]);
+                }
+            }
+
+            return facts;
+        }
+        finally
+        {
+            foreach (var value in given.Values)
+            {
+                value.Dispose();
+            }
+        }
+    }
+
+    private static ValueFacts Inferred(DigitalPort port) => port.IsTensor
+        ? new ValueFacts(port.Type, port.Shape.IsEmpty ? default : port.Shape)
+        : new ValueFacts(TensorType.Undefined, default) { Declaration = PortTypes.Declare(port) };
+
+    private void Keep(ImmutableDictionary<string, ImmutableArray<long>> shapes, ValueFacts[] nominal, bool countsSamples, Func<ValueFacts[]?>? other)
+    {
+        var declared = Declared(nominal, other);
+        for (int i = 0; i < values.Length; i++)
+        {
+            Facts[values[i]] = nominal[i] with { Declared = declared[i] };
+        }
+
+        List<(string, long)> taken = [];
+        foreach (var port in graph.Header.Inputs)
+        {
+            Facts[port.Name] = port.Type == TensorType.Undefined
+                ? new ValueFacts(port.Type, default) { Declaration = port.Declaration }
+                : new ValueFacts(port.Type, shapes[port.Name]) { Declared = port.Shape.IsDefault ? [.. shapes[port.Name].Select(_ => -1L)] : port.Shape };
+            for (int axis = 0; !port.Shape.IsDefault && axis < port.Shape.Length; axis++)
+            {
+                string name = NominalExtents.NameOf(port, axis);
+                if (port.Shape[axis] < 0 && (extents.Open.Contains(name) || (extents.Batch.Contains(name) && !countsSamples)) && taken.All(t => t.Item1 != name))
+                {
+                    taken.Add((name, shapes[port.Name][axis]));
+                }
+            }
+        }
+
+        Taken = [.. taken];
+    }
+
+    /// <summary>Which extents hold for every input. Where only the batch is open, a second run with another batch shows what follows it; where
+    /// other dimensions are open too, only what ONNX Runtime infers is certain (a stride can hide that an extent follows).</summary>
+    private ImmutableArray<long>[] Declared(ValueFacts[] nominal, Func<ValueFacts[]?>? other)
+    {
+        var ports = graph.Header.Inputs;
+        if (ports.All(i => !i.Shape.IsDefault && !i.Shape.Contains(-1)))
+        {
+            return [.. nominal.Select(f => f.Shape)];
+        }
+
+        if (extents.Open.IsEmpty && ports.All(i => !i.Shape.IsDefault) && other?.Invoke() is { } two)
+        {
+            return
+            [
+                .. nominal.Zip(two, (a, b) => !a.HasRank || !b.HasRank || a.Shape.Length != b.Shape.Length
+                    ? a.Shape
+                    : [.. a.Shape.Zip(b.Shape, (x, y) => x == y ? x : -1)]),
+            ];
+        }
+
+        return [.. nominal.Select((f, i) => f.HasRank ? [.. f.Shape.Select((extent, axis) => Certain(_inferred[values[i]], f, axis, extent))] : f.Shape)];
+    }
+
+    private static long Certain(DigitalPort inferred, ValueFacts facts, int axis, long extent) =>
+        inferred.Shape.Length == facts.Shape.Length && inferred.Shape[axis] == extent ? extent : -1;
+
+    private Dictionary<string, DigitalValue> Nominal(ImmutableDictionary<string, ImmutableArray<long>> shapes, long integer)
+    {
+        Dictionary<string, DigitalValue> given = new(StringComparer.Ordinal);
+        try
+        {
+            foreach (var port in graph.Header.Inputs)
+            {
+                given.Add(port.Name, port.Type == TensorType.Undefined ? Nominal(_inputs[port.Name]) : new DigitalValue(Nominal(port.Type, shapes[port.Name], integer)));
+            }
+
+            return given;
+        }
+        catch
+        {
+            foreach (var value in given.Values)
+            {
+                value.Dispose();
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>A sequence of one tensor; an optional that holds something.</summary>
+    private static DigitalValue Nominal(DigitalPort port) => port.Kind switch
+    {
+        DigitalPortKind.Tensor => new DigitalValue(Element(port)),
+        DigitalPortKind.Optional => Nominal(port.Element!),
+        DigitalPortKind.Sequence when port.Element is { IsTensor: true } element => DigitalValue.FromSequence([Element(element)]),
+        _ => throw new DigitalException($"There is no nominal value of kind {port.Kind}."),
+    };
+
+    private static Tensor Element(DigitalPort port) => Nominal(port.Type, [.. port.Shape.Select(d => d < 0 ? 1 : d)], 0);
+
+    private static Tensor Nominal(TensorType type, ImmutableArray<long> shape, long integer)
+    {
+        var tensor = Tensor.Zeros(type, shape);
+        switch (tensor.Data)
+        {
+            case float[] floats:
+                for (int i = 0; i < floats.Length; i++)
+                {
+                    floats[i] = (i * 37 % 101 / 101f) - 0.25f;
+                }
+
+                break;
+            case long[] numbers:
+                Array.Fill(numbers, integer);
+                break;
+            case int[] numbers when type == TensorType.Int32:
+                Array.Fill(numbers, (int)integer);
+                break;
+            case string[] texts:
+                Array.Fill(texts, "0");
+                break;
+            default:
+                break;
+        }
+
+        return tensor;
+    }
+}
