@@ -29,7 +29,8 @@ public static class Disassembler
     private static IEnumerable<string> Lines(MappedProgram program)
     {
         yield return Text($"program {Quoted.Of(program.ModelName)} sha256 {program.ModelSha256} by {Quoted.Of(program.Producer)}");
-        yield return Text($"parameters {program.ModelParameters}, calibration {(program.Calibration is { } c ? Quoted.Of(c) : "none")}");
+        string batch = program.Batch switch { BatchMode.Free => "free", BatchMode.Fixed => Text($"fixed to {program.FixedBatch}"), _ => "one by one" };
+        yield return Text($"parameters {program.ModelParameters}, calibration {(program.Calibration is { } c ? Quoted.Of(c) : "none")}, batch {batch}");
         yield return Text($"chip {Quoted.Of(program.Chip.Name)} x {program.Chips}");
         yield return "";
         for (int i = 0; i < program.Values.Length; i++)

@@ -34,6 +34,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Nodes = [.. manifest.Nodes.Select(ToNode)],
             ModelParameters = manifest.ModelParameters,
             Calibration = manifest.HasCalibration ? manifest.Calibration : null,
+            SamplesAreIndependent = manifest.SamplesAreIndependent,
         };
         return _nextSection == sections.Count
             ? program

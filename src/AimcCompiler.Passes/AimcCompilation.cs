@@ -19,6 +19,7 @@ public static class AimcCompilation
         ("fold-constants", "replace nodes that read only constants by their results"),
         ("fold-batch-norm", "fold BatchNormalization into the convolution or product before it"),
         ("calibrate", "types and shapes of every value; input ranges from samples"),
+        ("free-batch", "open a batch fixed to 1 where samples are proven not to meet"),
         ("partition-graph", "each node to tiles, digital units or host, with the reason"),
         ("lower-to-mvm", "Conv, Gemm, MatMul to a weight matrix and a view of the input"),
         ("quantize-weights", "weights to codes of the chip's bits, or contents of analog cells"),
@@ -45,9 +46,11 @@ public static class AimcCompilation
         // Before calibrate: the values between a convolution and its normalisation go away.
         var simple = runner.Run("fold-batch-norm", () => FoldBatchNorm.Run(folded), Constructed, g => IrPrinter.Print(g));
         var calibrated = runner.Run("calibrate", () => Calibrate.Run(simple, options), Verify, Print);
+        // After calibrate: the proof needs the shapes that it found.
+        var freed = runner.Run("free-batch", () => FreeBatch.Run(calibrated, options), Verify, Print);
         var partitioned = runner.Run(
             "partition-graph",
-            () => PartitionGraph.Run(calibrated, options, diagnostics),
+            () => PartitionGraph.Run(freed, options, diagnostics),
             Verify,
             p => IrPrinter.Print(p.Graph, n => IrPrinter.Note(p.Homes[n.Id])));
         var lowered = runner.Run("lower-to-mvm", () => LowerToMvm.Run(partitioned, chip, options, diagnostics), IrVerifier.Verify, IrPrinter.Print);

@@ -109,6 +109,7 @@ public static class EvaluateCommand
         outcome.Result.Reference,
         Results = outcome.Result.Results.Select(r => new { TimeS = r.TimeS, r.Instances, r.Mean, r.Std, Ci95 = r.Ci95 }).ToArray(),
         outcome.Result.SamplesPerSecond,
+        outcome.Program.Batch,
         simulator.Of(parsed).Seed,
     };
 

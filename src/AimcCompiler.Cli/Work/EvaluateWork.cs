@@ -51,8 +51,11 @@ internal sealed record EvaluateOutcome(MappedProgram Program, MetricKind Metric,
 
 internal static class EvaluateWork
 {
-    /// <summary>Samples that go through a program together when it leaves its batch open.</summary>
+    /// <summary>Samples that go through a program together when they are proven not to meet.</summary>
     private const int BatchSize = 32;
+
+    /// <summary>Elements of the largest value of such a batch.</summary>
+    private const long BatchElements = 1 << 24;
 
     public static EvaluateOutcome Run(EvaluateRequest request, CancellationToken cancellation)
     {
@@ -97,7 +100,7 @@ internal static class EvaluateWork
         var inputs = ProgramInputs.Of(program);
         int? classes = request.Metric is null or MetricKind.Top1 or MetricKind.Top5 && program.Values[program.Outputs[0]].Shape is [.., > 0 and var width] ? (int)width : null;
         using var data = request.Data.Open(model ?? request.File, inputs, classes);
-        int batch = ProgramInputs.FixedBatch(inputs) ?? BatchSize;
+        int batch = BatchOf(program);
         Dictionary<string, Tensor> Batch(DataSet set, long first, int count) => inputs.ToDictionary(i => i.Name, i => set.Batch(i.Name, first, count), StringComparer.Ordinal);
 
         long used = 0;
@@ -185,6 +188,13 @@ internal static class EvaluateWork
 
         return new EvaluateOutcome(program, metric, used, result, warnings);
     }
+
+    private static int BatchOf(MappedProgram program) => program.Batch switch
+    {
+        BatchMode.Free => (int)Math.Clamp(BatchElements / program.Values.Max(v => v.Shape.Skip(1).Aggregate(1L, (count, d) => count * Math.Max(1, d))), 1, BatchSize),
+        BatchMode.Fixed => program.FixedBatch!.Value,
+        _ => 1,
+    };
 
     private static DigitalSession Open(string model)
     {

@@ -64,8 +64,11 @@ internal static class RunWork
     private static RunOutcome Run(RunRequest request, MappedProgram program, Dictionary<string, Tensor> inputs, bool draws, CancellationToken cancellation)
     {
         using Session session = new(program, request.Simulation);
-        Dictionary<int, Tensor> layers = [];
-        var outputs = session.Run(inputs, request.FirstSample, request.PerLayer ? (layer, _, output) => layers[layer] = output : null, cancellation);
+        Dictionary<int, List<Tensor>> parts = [];
+        Action<int, Tensor, Tensor>? observe = request.PerLayer ? (layer, _, output) => (parts.TryGetValue(layer, out var list) ? list : parts[layer] = []).Add(output) : null;
+        // More samples than the model takes at once go through one batch after another.
+        var outputs = SampleBatch.Run(inputs, program.FixedBatch, (first, piece) => session.Run(piece, request.FirstSample + first, observe, cancellation));
+        var layers = parts.ToDictionary(p => p.Key, p => SampleBatch.Join(p.Value));
         int samples = inputs.Count > 0 && inputs.Values.First().Shape is [var first, ..] ? (int)first : 1;
         var names = program.Outputs.Select(o => program.Values[o].Name).ToImmutableArray();
         ImmutableArray<Diagnostic> warnings = [];

@@ -196,6 +196,9 @@ public sealed record GraphHeader
 
     /// <summary>Every node of the model as given, before any pass: name, operator, parameters.</summary>
     public required ImmutableArray<OriginalNode> OriginalNodes { get; init; }
+
+    /// <summary>Samples of a batch are proven not to meet: any number of them can run together.</summary>
+    public bool SamplesAreIndependent { get; init; }
 }
 
 /// <param name="Id">The id the importer gave it.</param>

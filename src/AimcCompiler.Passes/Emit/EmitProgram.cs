@@ -128,6 +128,7 @@ public static class EmitProgram
             Nodes = Placements(graph, analog, layerOf, macs),
             ModelParameters = graph.Header.Parameters,
             Calibration = calibration,
+            SamplesAreIndependent = graph.Header.SamplesAreIndependent,
         };
     }
 

@@ -60,9 +60,10 @@ public static class Evaluator
         if (reference is not null)
         {
             double[] scores = new double[data.Count];
+            int? batch = SampleBatch.FixedBatch(reference);
             EachBatch(data, options, "ONNX Runtime", (index, offset, count, inputs) =>
             {
-                var output = reference.Run(inputs, null, cancellation)[0];
+                var output = SampleBatch.Run(inputs, batch, (_, piece) => reference.Run(piece, null, cancellation))[0];
                 expected[index] = output;
                 Metric.Score(options.Metric, output, output, LabelsOf(data, offset, count), count, scores.AsSpan((int)offset, count));
             }, cancellation);
