@@ -81,21 +81,22 @@ public sealed class Tensor
     /// <exception cref="NotSupportedException">Strings have no numeric value.</exception>
     public float[] ToFloats()
     {
-        return Data switch
+        // By type, not by the array's: to a pattern sbyte[] is byte[] too, and so are all integers of equal size.
+        return Type switch
         {
-            float[] a => a,
-            double[] a => Array.ConvertAll(a, x => (float)x),
-            Half[] a => Array.ConvertAll(a, x => (float)x),
-            ushort[] a when Type == TensorType.BFloat16 => Array.ConvertAll(a, x => BitConverter.UInt32BitsToSingle((uint)x << 16)),
-            ushort[] a => Array.ConvertAll(a, x => (float)x),
-            byte[] a => Array.ConvertAll(a, x => (float)x),
-            sbyte[] a => Array.ConvertAll(a, x => (float)x),
-            short[] a => Array.ConvertAll(a, x => (float)x),
-            int[] a => Array.ConvertAll(a, x => (float)x),
-            long[] a => Array.ConvertAll(a, x => (float)x),
-            uint[] a => Array.ConvertAll(a, x => (float)x),
-            ulong[] a => Array.ConvertAll(a, x => (float)x),
-            bool[] a => Array.ConvertAll(a, x => x ? 1f : 0f),
+            TensorType.Float => (float[])Data,
+            TensorType.Double => Array.ConvertAll((double[])Data, x => (float)x),
+            TensorType.Float16 => Array.ConvertAll((Half[])Data, x => (float)x),
+            TensorType.BFloat16 => Array.ConvertAll((ushort[])Data, x => BitConverter.UInt32BitsToSingle((uint)x << 16)),
+            TensorType.UInt8 => Array.ConvertAll((byte[])Data, x => (float)x),
+            TensorType.Int8 => Array.ConvertAll((sbyte[])Data, x => (float)x),
+            TensorType.UInt16 => Array.ConvertAll((ushort[])Data, x => (float)x),
+            TensorType.Int16 => Array.ConvertAll((short[])Data, x => (float)x),
+            TensorType.UInt32 => Array.ConvertAll((uint[])Data, x => (float)x),
+            TensorType.Int32 => Array.ConvertAll((int[])Data, x => (float)x),
+            TensorType.UInt64 => Array.ConvertAll((ulong[])Data, x => (float)x),
+            TensorType.Int64 => Array.ConvertAll((long[])Data, x => (float)x),
+            TensorType.Bool => Array.ConvertAll((bool[])Data, x => x ? 1f : 0f),
             _ => throw new NotSupportedException($"A tensor of {Type} has no numeric value."),
         };
     }
