@@ -19,10 +19,25 @@ public static class Disassembler
         }
     }
 
-    public static string Print(MappedProgram program)
+    /// <param name="program">The program.</param>
+    /// <param name="layer">Only this layer, with its values and its instruction; null = everything.</param>
+    public static string Print(MappedProgram program, int? layer = null)
     {
+        ArgumentNullException.ThrowIfNull(program);
         using var writer = new StringWriter(CultureInfo.InvariantCulture);
-        Write(program, writer);
+        if (layer is not { } index)
+        {
+            Write(program, writer);
+            return writer.ToString();
+        }
+
+        var only = program.Layers[index];
+        foreach (string line in new[] { only.Input, only.Output }.Select(v => Line(program, v)).Append("").Concat(Lines(only, index)).Append("").Append(Line(program, new MvmInstruction(index))))
+        {
+            writer.Write(line);
+            writer.Write('\n');
+        }
+
         return writer.ToString();
     }
 
@@ -35,9 +50,7 @@ public static class Disassembler
         yield return "";
         for (int i = 0; i < program.Values.Length; i++)
         {
-            ProgramValue value = program.Values[i];
-            string role = (program.Inputs.Contains(i) ? " input" : "") + (program.Outputs.Contains(i) ? " output" : "");
-            yield return Text($"v{i} {Quoted.Of(value.Name)}: {value.Type} {Tensor.Format(value.Shape)}{role}");
+            yield return Line(program, i);
         }
 
         for (int i = 0; i < program.Layers.Length; i++)
@@ -63,13 +76,7 @@ public static class Disassembler
         yield return "";
         foreach (Instruction instruction in program.Instructions)
         {
-            yield return instruction switch
-            {
-                MvmInstruction(int layer) => Text($"v{program.Layers[layer].Output} = mvm l{layer}(v{program.Layers[layer].Input})"),
-                DigitalInstruction(int partition) =>
-                    Text($"{Values(program.Partitions[partition].Outputs)} = digital p{partition}({Values(program.Partitions[partition].Inputs)})"),
-                _ => throw new System.Diagnostics.UnreachableException(),
-            };
+            yield return Line(program, instruction);
         }
 
         yield return "";
@@ -80,6 +87,20 @@ public static class Disassembler
             yield return Text($"node {Quoted.Of(node.Name)} {Quoted.Of(node.Op)}: {node.Home}{layer}{reason}, {node.Parameters} parameters, {node.Macs} macs");
         }
     }
+
+    private static string Line(MappedProgram program, int index)
+    {
+        ProgramValue value = program.Values[index];
+        string role = (program.Inputs.Contains(index) ? " input" : "") + (program.Outputs.Contains(index) ? " output" : "");
+        return Text($"v{index} {Quoted.Of(value.Name)}: {value.Type} {Tensor.Format(value.Shape)}{role}");
+    }
+
+    private static string Line(MappedProgram program, Instruction instruction) => instruction switch
+    {
+        MvmInstruction(int layer) => Text($"v{program.Layers[layer].Output} = mvm l{layer}(v{program.Layers[layer].Input})"),
+        DigitalInstruction(int partition) => Text($"{Values(program.Partitions[partition].Outputs)} = digital p{partition}({Values(program.Partitions[partition].Inputs)})"),
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
 
     private static IEnumerable<string> Lines(MappedLayer layer, int index)
     {
