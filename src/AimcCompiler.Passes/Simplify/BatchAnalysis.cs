@@ -195,10 +195,10 @@ internal sealed class BatchAnalysis
     private ImmutableArray<long>? Constant(Node node, int input) =>
         node.InputOrNull(input) is { } value && _graph.Constants.TryGetValue(value, out var tensor) ? Numbers(tensor) : null;
 
-    private static ImmutableArray<long>? Numbers(Tensor tensor) => tensor.Data switch
+    private static ImmutableArray<long>? Numbers(Tensor tensor) => tensor.Type switch
     {
-        long[] a => [.. a],
-        int[] a => [.. a.Select(v => (long)v)],
+        TensorType.Int64 => [.. (long[])tensor.Data],
+        TensorType.Int32 => [.. ((int[])tensor.Data).Select(v => (long)v)],
         _ => null,
     };
 
