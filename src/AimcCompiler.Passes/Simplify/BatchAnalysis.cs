@@ -117,9 +117,10 @@ internal sealed class BatchAnalysis
     private State[]? OnnxRule(Node node) => node.OpType switch
     {
         "Abs" or "Acos" or "Acosh" or "Asin" or "Asinh" or "Atan" or "Atanh" or "BitwiseNot" or "Cast" or "CastLike" or "Ceil" or "Celu" or "Clip" or "Cos" or "Cosh"
-            or "Dropout" or "Elu" or "Erf" or "Exp" or "Floor" or "Gelu" or "HardSigmoid" or "HardSwish" or "Identity" or "IsInf" or "IsNaN" or "LeakyRelu" or "Log" or "Mish"
+            or "Elu" or "Erf" or "Exp" or "Floor" or "Gelu" or "HardSigmoid" or "HardSwish" or "Identity" or "IsInf" or "IsNaN" or "LeakyRelu" or "Log" or "Mish"
             or "Neg" or "Not" or "Reciprocal" or "Relu" or "Round" or "Selu" or "Shrink" or "Sigmoid" or "Sign" or "Sin" or "Sinh" or "Softplus" or "Softsign" or "Sqrt"
             or "Swish" or "Tan" or "Tanh" or "ThresholdedRelu" or "Affine" or "ScaledTanh" => Axis(node, 0) is { } unary && OthersAreShared(node, 0) ? [unary] : null,
+        "Dropout" => Axis(node, 0) is { } kept && OthersAreShared(node, 0) && node.InputOrNull(2) is null ? [kept] : null, // the third input says that it trains
         "Add" or "And" or "BitShift" or "BitwiseAnd" or "BitwiseOr" or "BitwiseXor" or "Div" or "Equal" or "Greater" or "GreaterOrEqual" or "Less" or "LessOrEqual" or "Max"
             or "Mean" or "Min" or "Mod" or "Mul" or "Or" or "PRelu" or "Pow" or "Sub" or "Sum" or "Where" or "Xor" =>
             _opset >= 7 || node.Int("broadcast", 0) == 0 ? Elementwise(node.Inputs) : null,

@@ -66,6 +66,7 @@ public sealed class FreeBatchTests
             .Node("ConstantOfShape", "h", "z").Weights("w", 1, 9, 4).Weights("r", 1, 9, 3)
             .Node("GRU", ["t", "w", "r", "_", "_", "z"], ["q", "last"], ("hidden_size", 3)).Ints("a", 0).Node("Squeeze", "last a", "y"),
         ["a slice that takes all samples"] = Sequence().Ints("from", 0, 1).Ints("to", int.MaxValue, 3).Ints("axes", 0, 1).Node("Slice", "x from to axes", "y"),
+        ["a Dropout"] = Sequence().Node("Dropout", "x", "y"),
         ["two inputs"] = new TestModel().Input("x", 1, 4).Input("v", 1, 4).Output("y").Node("Add", "x v", "y"),
     };
 
@@ -94,6 +95,7 @@ public sealed class FreeBatchTests
         ["one scale for the whole batch"] = Sequence().Node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]).Node("DequantizeLinear", "q s z", "y"),
         ["places of the largest counted through the batch"] = Image().Node("MaxPool", ["x"], ["p", "i"], ("kernel_shape", new[] { 2, 2 })).Node("Cast", "i", "y", ("to", 1)),
         ["chance"] = Sequence().Node("RandomNormal", "", "r", ("shape", new[] { 1, 5, 4 })).Node("Add", "x r", "y"),
+        ["a Dropout that trains"] = Sequence().Constant("p", Tensor.FromFloats([0.5f])).Constant("t", new Tensor(TensorType.Bool, [], new[] { true })).Node("Dropout", "x p t", "y"),
         ["an output that no input reaches"] = new TestModel().Input("x", 1, 4).Weights("w", 1, 3).Node("Relu", "x", "y").Node("Relu", "w", "z").Output("y", "z"),
         ["a fixed batch of 2"] = new TestModel().Input("x", 2, 4).Output("y").Node("Relu", "x", "y"),
         ["a state that has no batch in front"] = new TestModel().Input("x", 1, 4).Input("h", 2, 1, 4).Output("y").Ints("a", 0).Node("ReduceSum", "h a", "s", ("keepdims", 0)).Node("Add", "x s", "y"),
