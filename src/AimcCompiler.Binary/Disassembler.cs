@@ -19,17 +19,33 @@ public static class Disassembler
         }
     }
 
-    public static string Print(MappedProgram program)
+    /// <param name="program">The program.</param>
+    /// <param name="layer">Only this layer, with its values and its instruction; null = everything.</param>
+    public static string Print(MappedProgram program, int? layer = null)
     {
+        ArgumentNullException.ThrowIfNull(program);
         using var writer = new StringWriter(CultureInfo.InvariantCulture);
-        Write(program, writer);
+        if (layer is not { } index)
+        {
+            Write(program, writer);
+            return writer.ToString();
+        }
+
+        var only = program.Layers[index];
+        foreach (string line in new[] { only.Input, only.Output }.Select(v => Line(program, v)).Append("").Concat(Lines(only, index)).Append("").Concat(Lines(program, new MvmInstruction(index))))
+        {
+            writer.Write(line);
+            writer.Write('\n');
+        }
+
         return writer.ToString();
     }
 
     private static IEnumerable<string> Lines(MappedProgram program)
     {
         yield return Text($"program {Quoted.Of(program.ModelName)} sha256 {program.ModelSha256} by {Quoted.Of(program.Producer)}");
-        yield return Text($"parameters {program.ModelParameters}, calibration {(program.Calibration is { } c ? Quoted.Of(c) : "none")}");
+        string batch = program.Batch switch { BatchMode.Free => "free", BatchMode.Fixed => Text($"fixed to {program.FixedBatch}"), _ => "one by one" };
+        yield return Text($"parameters {program.ModelParameters}, calibration {(program.Calibration is { } c ? Quoted.Of(c) : "none")}, batch {batch}");
         yield return Text($"chip {Quoted.Of(program.Chip.Name)} x {program.Chips}");
         foreach (FixedInput input in program.Fixed)
         {
@@ -39,9 +55,7 @@ public static class Disassembler
         yield return "";
         for (int i = 0; i < program.Values.Length; i++)
         {
-            ProgramValue value = program.Values[i];
-            string role = (program.Inputs.Contains(i) ? " input" : "") + (program.Outputs.Contains(i) ? " output" : "");
-            yield return Text($"v{i} {Quoted.Of(value.Name)}: {value.Type} {(value.IsUnranked ? "of any rank" : Tensor.Format(value.Shape))}{role}{(value.Nominal.IsEmpty ? "" : $", nominally {Tensor.Format(value.Nominal)}")}");
+            yield return Line(program, i);
         }
 
         for (int i = 0; i < program.Layers.Length; i++)
@@ -108,6 +122,14 @@ public static class Disassembler
             default:
                 throw new System.Diagnostics.UnreachableException();
         }
+    }
+
+    private static string Line(MappedProgram program, int index)
+    {
+        ProgramValue value = program.Values[index];
+        string role = (program.Inputs.Contains(index) ? " input" : "") + (program.Outputs.Contains(index) ? " output" : "");
+        string nominal = value.Nominal.IsEmpty ? "" : $", nominally {Tensor.Format(value.Nominal)}";
+        return Text($"v{index} {Quoted.Of(value.Name)}: {value.Type} {(value.IsUnranked ? "of any rank" : Tensor.Format(value.Shape))}{role}{nominal}");
     }
 
     private static IEnumerable<string> Lines(MappedLayer layer, int index)

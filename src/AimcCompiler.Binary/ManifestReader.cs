@@ -35,6 +35,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             ModelParameters = manifest.ModelParameters,
             Calibration = manifest.HasCalibration ? manifest.Calibration : null,
             Fixed = [.. manifest.FixedInputs.Select(f => new FixedInput(f.Name, (TensorType)f.Type, [.. f.Shape], f.Text))],
+            SamplesAreIndependent = manifest.SamplesAreIndependent,
         };
         return _nextSection == sections.Count
             ? program

@@ -19,6 +19,7 @@ internal static class ManifestWriter
             ChipJson = ChipReader.Write(program.Chip),
             Chips = program.Chips,
             ModelParameters = program.ModelParameters,
+            SamplesAreIndependent = program.SamplesAreIndependent,
         };
         if (program.Calibration is { } calibration)
         {

@@ -46,6 +46,29 @@ public sealed record MappedProgram
 
     /// <summary>Inputs of the model that are constants of the program, for comparison with the model.</summary>
     public ImmutableArray<FixedInput> Fixed { get; init; } = [];
+
+    /// <summary>The compiler proved that the samples of a batch do not meet: any number of them can run together.</summary>
+    public bool SamplesAreIndependent { get; init; }
+
+    /// <summary>The batch that every input fixes; null = open.</summary>
+    public int? FixedBatch =>
+        Inputs.Select(i => Values[i].Shape is [var batch, ..] ? batch : 1).Distinct().ToArray() is [> 0 and var only] ? (int)only : null;
+
+    /// <summary>How samples go through the program.</summary>
+    public BatchMode Batch => SamplesAreIndependent ? BatchMode.Free : FixedBatch is not null ? BatchMode.Fixed : BatchMode.OneByOne;
+}
+
+/// <summary>How the samples of a data set go through a program.</summary>
+public enum BatchMode
+{
+    /// <summary>Any number together: the compiler proved that they do not meet.</summary>
+    Free,
+
+    /// <summary>As many together as the model fixes.</summary>
+    Fixed,
+
+    /// <summary>One after another: the model leaves its batch open, and nothing proves that samples do not meet.</summary>
+    OneByOne,
 }
 
 /// <param name="Name">The ONNX value name.</param>

@@ -26,6 +26,8 @@ public static class AimcRoot
             ChipsCommand.Create(),
             PassesCommand.Create(),
             DumpCommand.Create(),
+            DisasmCommand.Create(),
+            OperatorsCommand.Create(),
         };
         root.Options.Add(GlobalOptions.Verbose);
         HelpExamples.AddTo(root);

@@ -22,6 +22,7 @@ public static class AimcCompilation
         ("infer-types", "types and shapes of every value, from ONNX Runtime"),
         ("expand-ranked-mvms", "the same for products whose form depends on ranks"),
         ("calibrate", "input ranges from samples"),
+        ("free-batch", "open a batch fixed to 1 where samples are proven not to meet"),
         ("partition-graph", "each node to tiles, digital units or host, with the reason"),
         ("lower-to-mvm", "each product to a weight matrix and a view of the input; recurrent operators to time loops"),
         ("quantize-weights", "weights to codes of the chip's bits, or contents of analog cells"),
@@ -53,13 +54,15 @@ public static class AimcCompilation
         // Again: stacked and permuted products are told apart by ranks.
         var expanded = runner.Run("expand-ranked-mvms", () => ExpandMvms.Run(typed, options), Constructed, g => IrPrinter.Print(g));
         var calibrated = runner.Run("calibrate", () => Calibrate.Run(expanded, options), Verify, Print);
+        // After calibrate: the proof needs the shapes that it found.
+        var freed = runner.Run("free-batch", () => FreeBatch.Run(calibrated, options), Verify, Print);
         ImmutableHashSet<NodeId> unplaced = [];
         PlacedGraph placed;
         while (true)
         {
             var partitioned = runner.Run(
                 "partition-graph",
-                () => PartitionGraph.Run(calibrated, options, diagnostics, unplaced),
+                () => PartitionGraph.Run(freed, options, diagnostics, unplaced),
                 Verify,
                 p => IrPrinter.Print(p.Graph, n => IrPrinter.Note(p.Homes[n.Id])));
             var lowered = runner.Run("lower-to-mvm", () => LowerToMvm.Run(partitioned, chip, options, diagnostics), IrVerifier.Verify, IrPrinter.Print);

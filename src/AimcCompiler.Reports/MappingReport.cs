@@ -29,6 +29,9 @@ public sealed record MappingReport
     /// <summary>How inputs were calibrated; null = not at all.</summary>
     public required string? Calibration { get; init; }
 
+    /// <summary>How the samples of a data set go through the program.</summary>
+    public required BatchMode Batch { get; init; }
+
     public required long TilesUsed { get; init; }
 
     /// <summary>Tiles of all chips; null = unlimited.</summary>

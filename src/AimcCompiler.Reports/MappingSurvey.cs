@@ -35,6 +35,7 @@ internal static class MappingSurvey
             Chip = program.Chip.Name,
             Chips = program.Chips,
             Calibration = program.Calibration,
+            Batch = program.Batch,
             TilesUsed = tilesUsed,
             TilesTotal = TilesTotal(program),
             CellsUsed = cellsUsed,

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using AimcCompiler.Binary;
 using AimcCompiler.Core;
 using Spectre.Console;
 
@@ -34,6 +35,12 @@ public static class TextReport
         if (all)
         {
             WriteNodes(console, report);
+            Line(console, report.Batch switch
+            {
+                BatchMode.Free => "batch free: samples are proven not to meet, any number of them runs together",
+                BatchMode.Fixed => "batch fixed: samples run as many together as the model fixes",
+                _ => "batch one_by_one: the model leaves it open, and nothing proves that samples do not meet",
+            });
         }
 
         WriteEstimate(console, report);

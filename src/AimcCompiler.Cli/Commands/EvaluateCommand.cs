@@ -14,12 +14,17 @@ public static class EvaluateCommand
         var file = new Argument<string>("FILE.aimc|MODEL.onnx") { Description = "A compiled program, or a model with --chip" };
         var data = new Option<string[]>("--data") { Description = "Samples", HelpName = "[NAME=]DATA", Required = true };
         var labels = new Option<string?>("--labels") { Description = "Class of each sample", HelpName = "FILE" };
+        var targets = new Option<string?>("--targets") { Description = "What the output should be, an entry a sample: .npy, .npz or idx (a test set brings its own)", HelpName = "FILE" };
+        var outputName = new Option<string?>("--output-name") { Description = "The output that the metric looks at (default: the first)", HelpName = "NAME" };
+        var peak = new Option<double?>("--peak") { Description = "Peak of the signal for psnr (default: largest less smallest target)", HelpName = "VALUE" };
         var compare = new Option<string?>("--compare") { Description = "The model, for ONNX Runtime's own figure beside an .aimc's", HelpName = "MODEL.onnx" };
         var time = new Option<string?>("--time") { Description = "Times since programming, comma-separated (default: right after it)", HelpName = "25s,1h,1d,30d,1y" };
         var instances = new Option<int>("--instances") { Description = "Programmed chips to average over", DefaultValueFactory = _ => 1 };
         var limit = new Option<long?>("--limit") { Description = "Evaluate at most so many samples", HelpName = "N" };
-        var metric = new Option<string?>("--metric") { Description = "top1 (with labels), top5, agreement with ONNX Runtime, or mse from it" }
-            .AcceptOnlyFromAmong("top1", "top5", "agreement", "mse");
+        var metric = new Option<string?>("--metric")
+        {
+            Description = "top1 (default with labels), top5; auc, reconstruction-auc (labels 0 and 1); mse (default with targets), psnr, sqnr against targets or else ONNX Runtime; agreement with ONNX Runtime (default)",
+        }.AcceptOnlyFromAmong([.. Enum.GetValues<MetricKind>().Select(Metric.NameOf)]);
         var save = new Option<string?>("--save-outputs") { Description = "Write every sample's outputs", HelpName = "FILE.npz" };
         var format = GlobalOptions.Format("text", "json");
         MappingOptions mapping = new();
@@ -29,7 +34,9 @@ public static class EvaluateCommand
             "evaluate",
             "Measure accuracy on a data set, by time since programming and over programmed instances",
             "aimc evaluate lenet5.aimc --data test.idx3-ubyte.gz --labels test.idx1-ubyte.gz --time 25s,1h,1d,1y --instances 5",
-            "aimc evaluate lenet5.onnx --chip hermes --data test.npy --labels labels.npy --calibrate train.npy") { file, data, labels, compare, time, instances, limit, metric, save };
+            "aimc evaluate lenet5.onnx --chip hermes --data test.npy --labels labels.npy --calibrate train.npy",
+            "aimc evaluate resnet8.onnx --chip float --data cifar10.bin --shape 32x32x3 --dtype uint8 --layout \"nhwc->nchw\" --labels labels.bin",
+            "aimc evaluate autoencoder.onnx --chip hermes --data sounds.npy --labels anomalies.txt --metric reconstruction-auc") { file, data, labels, targets, compare, time, instances, limit, metric, outputName, peak, save };
         mapping.AddTo(command);
         simulator.AddTo(command);
         files.AddTo(command);
@@ -57,6 +64,11 @@ public static class EvaluateCommand
                     throw new DiagnosticException(Descriptors.InvalidOption, "--limit", "is below 1");
                 }
 
+                if (parsed.GetValue(peak) is { } top && !(top > 0 && double.IsFinite(top)))
+                {
+                    throw new DiagnosticException(Descriptors.InvalidOption, "--peak", "is not a number greater than 0");
+                }
+
                 var calibration = mapping.CalibrationPaths(parsed);
                 var outcome = EvaluateWork.Run(
                     new EvaluateRequest
@@ -71,11 +83,13 @@ public static class EvaluateCommand
                                 Options = mapping.Of(parsed) with { Progress = progress.Report },
                             }
                             : null,
-                        Data = files.Of(parsed, [.. parsed.GetValue(data)!], parsed.GetValue(labels)),
+                        Data = files.Of(parsed, [.. parsed.GetValue(data)!], parsed.GetValue(labels)) with { Targets = parsed.GetValue(targets) },
                         Calibration = calibration.IsEmpty ? null : files.Of(parsed, calibration),
                         CalibrationQuantile = mapping.InputQuantile(parsed),
                         Compare = parsed.GetValue(compare),
-                        Metric = parsed.GetValue(metric) is { } name ? Enum.Parse<MetricKind>(name, ignoreCase: true) : null,
+                        Metric = parsed.GetValue(metric) is { } name ? Enum.GetValues<MetricKind>().First(k => Metric.NameOf(k) == name) : null,
+                        OutputName = parsed.GetValue(outputName),
+                        Peak = parsed.GetValue(peak),
                         TimesS = parsed.GetValue(time) is { } times ? [.. TimeParser.Parse(times).Distinct().Select(t => (double?)t)] : [null],
                         Instances = count,
                         Limit = parsed.GetValue(limit),
@@ -103,25 +117,32 @@ public static class EvaluateCommand
     {
         Model = outcome.Program.ModelName,
         Chip = outcome.Program.Chip.Name,
-        Metric = outcome.Metric.ToString().ToLowerInvariant(),
+        Metric = Metric.NameOf(outcome.Metric),
+        outcome.Output,
+        ComparedWith = !Metric.NeedsTargets(outcome.Metric) ? null : outcome.HasTargets ? "targets" : "onnx_runtime",
         outcome.Result.Samples,
         CalibrationSamplesLeftOut = outcome.CalibrationSamples,
-        outcome.Result.Reference,
-        Results = outcome.Result.Results.Select(r => new { TimeS = r.TimeS, r.Instances, r.Mean, r.Std, Ci95 = r.Ci95 }).ToArray(),
+        Reference = outcome.Result.Reference is { } reference ? Finite(reference) : null,
+        Results = outcome.Result.Results.Select(r => new { TimeS = r.TimeS, r.Instances, Mean = Finite(r.Mean), r.Std, Ci95 = r.Ci95 }).ToArray(),
         outcome.Result.SamplesPerSecond,
+        outcome.Program.Batch,
         simulator.Of(parsed).Seed,
     };
 
+    /// <summary>JSON has no infinity: no error at all has no ratio to it.</summary>
+    private static double? Finite(double value) => double.IsFinite(value) ? value : null;
+
     private static void Write(AimcConsole console, EvaluateOutcome outcome, ulong seed)
     {
-        bool isShare = outcome.Metric != MetricKind.Mse;
-        string Figure(double value) => isShare
-            ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.00} %")
-            : value.ToString("0.000e+00", CultureInfo.InvariantCulture);
+        bool isShare = Metric.IsShare(outcome.Metric);
+        string Figure(double value) => isShare ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.00} %")
+            : outcome.Metric == MetricKind.Mse ? value.ToString("0.000e+00", CultureInfo.InvariantCulture)
+            : double.IsFinite(value) ? string.Create(CultureInfo.InvariantCulture, $"{value:0.00} dB")
+            : "exact";
         var result = outcome.Result;
         console.Output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Printable.Of(outcome.Program.ModelName)} on {Printable.Of(outcome.Program.Chip.Name)}: {outcome.Metric.ToString().ToLowerInvariant()} on {result.Samples:N0} samples, seed {seed}"));
+            $"{Printable.Of(outcome.Program.ModelName)} on {Printable.Of(outcome.Program.Chip.Name)}: {Metric.NameOf(outcome.Metric)}{(Metric.NeedsTargets(outcome.Metric) ? outcome.HasTargets ? " against targets" : " against ONNX Runtime" : "")} on {result.Samples:N0} samples, seed {seed}"));
         if (outcome.CalibrationSamples > 0)
         {
             console.Output.WriteLine(string.Create(

@@ -74,6 +74,7 @@ public static class RunCommand
         Layers = outcome.Layers.Select(Compared).ToArray(),
         outcome.Files,
         InputsDrawn = outcome.DrewInputs,
+        outcome.ComparedWith,
         ClippedConversions = outcome.Clipped,
     };
 
@@ -101,13 +102,13 @@ public static class RunCommand
 
         foreach (var layer in outcome.Layers)
         {
-            console.Output.WriteLine($"layer  {Line(layer)}");
+            console.Output.WriteLine($"layer  {Line(layer, Spread(layer))}");
         }
 
         foreach (var (name, value, compared) in outcome.Outputs)
         {
             console.Output.WriteLine(compared is { } c
-                ? $"output {Line(c)}"
+                ? $"output {Line(c, outcome.ComparedWith == "test_set" ? "from the test set" : Spread(c))}"
                 : $"output {Printable.Of(name)}  {value}{Preview(value)}");
         }
 
@@ -122,9 +123,13 @@ public static class RunCommand
         }
     }
 
-    private static string Line(ComparedValue c) => string.Create(
+    /// <param name="c">The comparison.</param>
+    /// <param name="spread">ONNX Runtime's own spread in words; empty where the comparison is with a test set.</param>
+    private static string Line(ComparedValue c, string spread) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Printable.Of(c.Name),-28}  {Tensor.Format(c.Shape),-14} max abs error {c.MaxAbsError:0.00e+00}  relative {c.RelativeError:0.00e+00}  (ONNX Runtime's own {c.ReferenceSpread:0.00e+00})  SQNR {(c.SqnrDb is not { } db ? "inf" : double.IsFinite(db) ? db.ToString("0.0", CultureInfo.InvariantCulture) : "-"),6} dB  argmax {100 * c.ArgmaxAgreement:0.0} %  {(c.Equal ? "equal" : "DIFFERENT")}");
+        $"{Printable.Of(c.Name),-28}  {Tensor.Format(c.Shape),-14} max abs error {c.MaxAbsError:0.00e+00}  relative {c.RelativeError:0.00e+00}  {spread}  SQNR {(c.SqnrDb is not { } db ? "inf" : double.IsFinite(db) ? db.ToString("0.0", CultureInfo.InvariantCulture) : "-"),6} dB  argmax {100 * c.ArgmaxAgreement:0.0} %  {(c.Equal ? "equal" : "DIFFERENT")}");
+
+    private static string Spread(ComparedValue c) => string.Create(CultureInfo.InvariantCulture, $"(ONNX Runtime's own {c.ReferenceSpread:0.00e+00})");
 
     private static string Preview(Tensor value)
     {

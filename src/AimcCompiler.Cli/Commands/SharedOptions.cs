@@ -160,9 +160,11 @@ internal sealed class DataFileOptions
 
     private readonly Option<string?> _layout = new("--layout") { Description = "nchw, nhwc, or nhwc->nchw to transpose", HelpName = "LAYOUT" };
 
+    private readonly Option<string?> _channelOrder = new("--channel-order") { Description = "bgr: the model takes blue first, the data have red first", HelpName = "rgb|bgr" };
+
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _shape, _dtype, _preprocess, _scale, _mean, _std, _layout })
+        foreach (var option in new Option[] { _shape, _dtype, _preprocess, _scale, _mean, _std, _layout, _channelOrder })
         {
             command.Options.Add(option);
         }
@@ -195,7 +197,8 @@ internal sealed class DataFileOptions
             parsed.GetValue(_scale),
             parsed.GetValue(_mean) is { Length: > 0 } mean ? [.. mean] : null,
             parsed.GetValue(_std) is { Length: > 0 } std ? [.. std] : null,
-            parsed.GetValue(_layout) is { } layout ? Preprocess.ParseLayout(layout, "--layout") : null),
+            parsed.GetValue(_layout) is { } layout ? Preprocess.ParseLayout(layout, "--layout") : null,
+            parsed.GetValue(_channelOrder) is { } order ? Preprocess.ParseChannelOrder(order, "--channel-order") : null),
     };
 }
 

@@ -16,6 +16,12 @@ internal sealed record DataRequest
 
     public string? Labels { get; init; }
 
+    /// <summary>What the scored output should be, one entry a sample; null = what a test set says, if the data are one.</summary>
+    public string? Targets { get; init; }
+
+    /// <summary>Name and number of the scored output: which array of a .npz or test set holds its targets.</summary>
+    public (string Name, int Index)? Scored { get; init; }
+
     /// <summary>Number of classes of the model, when known: labels must be below it.</summary>
     public int? Classes { get; init; }
 

@@ -6,7 +6,12 @@ namespace AimcCompiler.Cli;
 /// <summary>Samples for every input of a model, and their labels when there are any.</summary>
 internal sealed class DataSet : IDisposable
 {
+    private static readonly string[] TargetNames = ["targets", "target", "y"];
+
     private readonly Dictionary<string, InputData> _inputs = new(StringComparer.Ordinal);
+    private ImmutableArray<TestSet> _sets = [];
+    private string _setFolder = "";
+    private ArraySource? _targets;
 
     private DataSet()
     {
@@ -17,6 +22,30 @@ internal sealed class DataSet : IDisposable
 
     /// <summary>The class of each sample, or null.</summary>
     public int[]? Labels { get; private set; }
+
+    /// <summary>It is known what the scored output should be.</summary>
+    public bool HasTargets => _targets is not null;
+
+    /// <summary>What the scored output should be for samples [first, first + count).</summary>
+    public Tensor Targets(long first, int count)
+    {
+        // A test set may have several places for a sample on the first axis.
+        long each = _targets!.Slices / Count;
+        return new Tensor(_targets.Type, _targets.Shape.SetItem(0, count * each), _targets.Read(first * each, count * each));
+    }
+
+    /// <summary>What a test set says of an output, by its name or else its number; null = nothing.</summary>
+    /// <exception cref="DiagnosticException">Test sets differ in the output's type or shape.</exception>
+    public Tensor? Expected(string name, int index)
+    {
+        if (_sets.IsEmpty)
+        {
+            return null;
+        }
+
+        var parts = _sets.Select(set => set.Outputs.Where(t => t.Name == name).Select(t => t.Tensor).FirstOrDefault() ?? (index < set.Outputs.Length ? set.Outputs[index].Tensor : null)).ToList();
+        return parts.Contains(null) ? null : Join(_setFolder, parts!);
+    }
 
     /// <exception cref="DiagnosticException">A file cannot be read, or the data do not fit the model.</exception>
     public static DataSet Open(DataRequest request)
@@ -53,6 +82,8 @@ internal sealed class DataSet : IDisposable
         {
             input.Dispose();
         }
+
+        _targets?.Dispose();
     }
 
     private void Fill(DataRequest request)
@@ -71,6 +102,24 @@ internal sealed class DataSet : IDisposable
         }
 
         Check(request, preprocess);
+        OpenTargets(request);
+    }
+
+    private void OpenTargets(DataRequest request)
+    {
+        var (name, index) = request.Scored ?? ("", 0);
+        if (request.Targets is { } path)
+        {
+            _targets = DataFile.Open(path, [name, .. TargetNames], null);
+            if (_targets.Shape.IsEmpty || _targets.Slices != Count)
+            {
+                throw WrongShape(path, $"the targets have shape {Tensor.Format(_targets.Shape)}, wanted is one entry for each of {Count} samples");
+            }
+        }
+        else if (request.Scored is not null && Expected(name, index) is { } expected && expected.Shape is [var places, ..] && places % Count == 0)
+        {
+            _targets = new TensorSource(_setFolder, expected);
+        }
     }
 
     private static Preprocess ReadPreprocess(DataRequest request)
@@ -173,6 +222,7 @@ internal sealed class DataSet : IDisposable
         }
 
         var sets = new TestSetReader(request.TensorDecoder).Read(path);
+        (_sets, _setFolder) = (sets, path);
         for (int i = 0; i < request.Inputs.Length; i++)
         {
             var input = request.Inputs[i];
@@ -253,7 +303,7 @@ internal sealed class DataSet : IDisposable
 
         if (request.Labels is not null)
         {
-            Labels = LabelFile.Read(request.Labels);
+            Labels = LabelFile.Read(request.Labels, Count);
         }
 
         string where = request.Labels ?? all[0].Where;

@@ -15,14 +15,21 @@ internal sealed class InputData : IDisposable
     private readonly float[]? _factor;
     private readonly float[]? _offset;
     private readonly int _inner;
+    private readonly (int Channels, int Inner)? _swap;
 
-    private InputData(ArraySource source, DataInput input, Preprocess preprocess, in Match match)
+    private InputData(ArraySource source, DataInput input, Preprocess preprocess, in Match match, bool isOnlyInput)
     {
         _source = source;
         _input = input;
         _sample = match.Sample;
         _isOneSample = match.IsOneSample;
         _transpose = match.Transpose;
+        // A model may have inputs beside the image.
+        if (preprocess.ChannelOrder == ChannelOrder.Bgr && (isOnlyInput || _sample.Length == 3))
+        {
+            _swap = Swap(preprocess);
+        }
+
         if (preprocess.ChangesValues && Tensor.IsFloating(input.Type))
         {
             (_factor, _offset, _inner) = Affine(preprocess);
@@ -74,12 +81,12 @@ internal sealed class InputData : IDisposable
                 {
                     if (!source.Shape.IsEmpty && TryMatch(source.Shape.RemoveAt(0), model, transposes, reshapes, out var along))
                     {
-                        return new InputData(source, input, preprocess, along);
+                        return new InputData(source, input, preprocess, along, inputs == 1);
                     }
 
                     if (source is not ImageFolder && TryMatch(source.Shape, model, transposes, reshapes, out var whole))
                     {
-                        return new InputData(source, input, preprocess, whole with { IsOneSample = true });
+                        return new InputData(source, input, preprocess, whole with { IsOneSample = true }, inputs == 1);
                     }
                 }
             }
@@ -104,6 +111,11 @@ internal sealed class InputData : IDisposable
         if (_transpose is { } turn)
         {
             data = Transpose(data, _source.Type, count, turn.Pixels, turn.Channels);
+        }
+
+        if (_swap is { } swap)
+        {
+            SwapChannels(data, swap.Channels, swap.Inner);
         }
 
         var type = _source.Type;
@@ -202,6 +214,28 @@ internal sealed class InputData : IDisposable
         }
 
         return (factor, offset, channels == 1 ? 1 : (int)Math.Max(1, Tensor.CountOf(_sample.RemoveRange(0, axis + 1))));
+    }
+
+    /// <summary>Channels of a sample, and the elements between two of them.</summary>
+    private (int Channels, int Inner) Swap(Preprocess preprocess)
+    {
+        int axis = preprocess.Layout == DataLayout.Nhwc ? _sample.Length - 1 : 0;
+        return _sample.Length == 3 && _sample[axis] is 3 or 4
+            ? ((int)_sample[axis], (int)Tensor.CountOf(_sample.RemoveRange(0, axis + 1)))
+            : throw new DiagnosticException(
+                Descriptors.WrongShape, Where, $"the channel order applies to images of 3 or 4 channels; a sample of '{_input.Name}' is {Tensor.Format(_sample)}", "check the layout", "leave the channel order out");
+    }
+
+    /// <summary>The first and the third channel change places.</summary>
+    private static void SwapChannels(Array data, int channels, int inner)
+    {
+        var first = Array.CreateInstance(data.GetType().GetElementType()!, inner);
+        for (int sample = 0; sample < data.Length; sample += channels * inner)
+        {
+            Array.Copy(data, sample, first, 0, inner);
+            Array.Copy(data, sample + (2 * inner), data, sample, inner);
+            Array.Copy(first, 0, data, sample + (2 * inner), inner);
+        }
     }
 
     private static Array Transpose(Array data, TensorType type, int samples, int pixels, int channels)

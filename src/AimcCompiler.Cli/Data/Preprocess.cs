@@ -17,9 +17,20 @@ internal enum DataLayout
     NhwcToNchw,
 }
 
-/// <summary>What turns stored values into the model's: (value * scale - mean) / std per channel, after the change of layout.</summary>
-/// <remarks>Applies to floating-point inputs; the layout to every input. A field that is null changes nothing.</remarks>
-internal sealed record Preprocess(double? Scale = null, ImmutableArray<double>? Mean = null, ImmutableArray<double>? Std = null, DataLayout? Layout = null)
+/// <summary>Which color the model's first channel is; data have red first.</summary>
+internal enum ChannelOrder
+{
+    /// <summary>As the data have them.</summary>
+    Rgb,
+
+    /// <summary>Blue first: the first and the third channel change places.</summary>
+    Bgr,
+}
+
+/// <summary>What turns stored values into the model's: (value * scale - mean) / std per channel of the model, after the change of layout and channel order.</summary>
+/// <remarks>Applies to floating-point inputs; layout and channel order to every input. A field that is null changes nothing.</remarks>
+internal sealed record Preprocess(
+    double? Scale = null, ImmutableArray<double>? Mean = null, ImmutableArray<double>? Std = null, DataLayout? Layout = null, ChannelOrder? ChannelOrder = null)
 {
     private const int MaxBytes = 1 << 20;
 
@@ -30,7 +41,7 @@ internal sealed record Preprocess(double? Scale = null, ImmutableArray<double>? 
     public static string PathFor(string model) => Path.ChangeExtension(model, ".preprocess.json");
 
     /// <summary>These fields, and where they are null those of <paramref name="other"/>.</summary>
-    public Preprocess Over(Preprocess other) => new(Scale ?? other.Scale, Mean ?? other.Mean, Std ?? other.Std, Layout ?? other.Layout);
+    public Preprocess Over(Preprocess other) => new(Scale ?? other.Scale, Mean ?? other.Mean, Std ?? other.Std, Layout ?? other.Layout, ChannelOrder ?? other.ChannelOrder);
 
     /// <exception cref="DiagnosticException">The layout has another name.</exception>
     public static DataLayout ParseLayout(string text, string where) => text switch
@@ -39,6 +50,14 @@ internal sealed record Preprocess(double? Scale = null, ImmutableArray<double>? 
         "nhwc" => DataLayout.Nhwc,
         "nhwc->nchw" => DataLayout.NhwcToNchw,
         _ => throw DataLimits.Invalid(where, $"layout '{text}', allowed are nchw, nhwc and nhwc->nchw"),
+    };
+
+    /// <exception cref="DiagnosticException">The order has another name.</exception>
+    public static ChannelOrder ParseChannelOrder(string text, string where) => text switch
+    {
+        "rgb" => Cli.ChannelOrder.Rgb,
+        "bgr" => Cli.ChannelOrder.Bgr,
+        _ => throw DataLimits.Invalid(where, $"channel order '{text}', allowed are rgb and bgr"),
     };
 
     /// <summary>Reads a preprocessing file.</summary>
@@ -70,7 +89,10 @@ internal sealed record Preprocess(double? Scale = null, ImmutableArray<double>? 
                 "layout" when field.Value.ValueKind == JsonValueKind.String =>
                     result with { Layout = ParseLayout(field.Value.GetString()!, $"{path}: {at}") },
                 "layout" => throw DataLimits.Invalid(path, $"{at}: not a text, allowed are nchw, nhwc and nhwc->nchw"),
-                _ => throw DataLimits.Invalid(path, $"{at}: unknown field, known are scale, mean, std and layout"),
+                "channel_order" when field.Value.ValueKind == JsonValueKind.String =>
+                    result with { ChannelOrder = ParseChannelOrder(field.Value.GetString()!, $"{path}: {at}") },
+                "channel_order" => throw DataLimits.Invalid(path, $"{at}: not a text, allowed are rgb and bgr"),
+                _ => throw DataLimits.Invalid(path, $"{at}: unknown field, known are scale, mean, std, layout and channel_order"),
             };
         }
 

@@ -45,9 +45,9 @@ internal static class Comparison
         try
         {
             using DigitalSession plain = new(extracted, new DigitalOptions(Optimize: false));
-            var first = plain.Run(inputs, values);
+            var first = SampleBatch.Run(inputs, SampleBatch.FixedBatch(plain), (_, piece) => plain.Run(piece, values));
             using DigitalSession optimized = new(extracted, new DigitalOptions());
-            return (first, optimized.Run(inputs, values));
+            return (first, SampleBatch.Run(inputs, SampleBatch.FixedBatch(optimized), (_, piece) => optimized.Run(piece, values)));
         }
         catch (DigitalException e)
         {

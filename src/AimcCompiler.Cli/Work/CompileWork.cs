@@ -15,6 +15,9 @@ internal sealed record DataOptions
 
     public string? Labels { get; init; }
 
+    /// <summary>What the scored output should be.</summary>
+    public string? Targets { get; init; }
+
     public string? Shape { get; init; }
 
     public string? Type { get; init; }
@@ -27,9 +30,12 @@ internal sealed record DataOptions
     /// <param name="inputs">The model's inputs.</param>
     /// <param name="classes">Labels must be below it; null = any.</param>
     /// <param name="isOneBatch">All of the data are one batch of the model.</param>
-    public DataSet Open(string model, IEnumerable<DataInput> inputs, int? classes = null, bool isOneBatch = false) => DataSet.Open(new DataRequest
+    /// <param name="scored">Name and number of the output whose targets are wanted.</param>
+    public DataSet Open(string model, IEnumerable<DataInput> inputs, int? classes = null, bool isOneBatch = false, (string Name, int Index)? scored = null) => DataSet.Open(new DataRequest
     {
         IsOneBatch = isOneBatch,
+        Targets = Targets,
+        Scored = scored,
         Paths = Paths,
         Inputs = [.. inputs],
         Labels = Labels,

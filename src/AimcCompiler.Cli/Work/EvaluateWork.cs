@@ -28,6 +28,12 @@ internal sealed record EvaluateRequest
 
     public MetricKind? Metric { get; init; }
 
+    /// <summary>The output that is scored; null = the first.</summary>
+    public string? OutputName { get; init; }
+
+    /// <summary>Peak of the signal for PSNR; null = the range of the targets.</summary>
+    public double? Peak { get; init; }
+
     public required ImmutableArray<double?> TimesS { get; init; }
 
     public int Instances { get; init; } = 1;
@@ -44,21 +50,27 @@ internal sealed record EvaluateRequest
 
 /// <param name="Program">What ran.</param>
 /// <param name="Metric">The metric.</param>
+/// <param name="Output">Name of the output it looks at.</param>
 /// <param name="CalibrationSamples">Samples of the data that ranges were taken from and that do not count.</param>
+/// <param name="HasTargets">The user, or a test set, said what the output should be.</param>
 /// <param name="Result">The figures.</param>
 /// <param name="Warnings">Findings of the compile.</param>
-internal sealed record EvaluateOutcome(MappedProgram Program, MetricKind Metric, long CalibrationSamples, EvaluationResult Result, ImmutableArray<Diagnostic> Warnings);
+internal sealed record EvaluateOutcome(
+    MappedProgram Program, MetricKind Metric, string Output, long CalibrationSamples, bool HasTargets, EvaluationResult Result, ImmutableArray<Diagnostic> Warnings);
 
 internal static class EvaluateWork
 {
-    /// <summary>Samples that go through a program together when it leaves its batch open.</summary>
+    /// <summary>Samples that go through a program together when they are proven not to meet.</summary>
     private const int BatchSize = 32;
+
+    /// <summary>Elements of the largest value of such a batch.</summary>
+    private const long BatchElements = 1 << 24;
 
     public static EvaluateOutcome Run(EvaluateRequest request, CancellationToken cancellation)
     {
         if (request.SaveOutputs is { } target)
         {
-            ResultOutput.CheckNotInput(target, [request.File, request.Compare, request.Data.Labels, .. request.Data.Paths, .. request.Calibration?.Paths ?? []]);
+            ResultOutput.CheckNotInput(target, [request.File, request.Compare, request.Data.Labels, request.Data.Targets, .. request.Data.Paths, .. request.Calibration?.Paths ?? []]);
             AtomicFile.CheckWritable(target);
         }
 
@@ -95,9 +107,18 @@ internal static class EvaluateWork
         }
 
         var inputs = ProgramInputs.Of(program);
-        int? classes = request.Metric is null or MetricKind.Top1 or MetricKind.Top5 && program.Values[program.Outputs[0]].Shape is [.., > 0 and var width] ? (int)width : null;
-        using var data = request.Data.Open(model ?? request.File, inputs, classes);
-        int batch = ProgramInputs.FixedBatch(inputs) ?? BatchSize;
+        int scored = ScoredOutput(program, request.OutputName);
+        var output = program.Values[program.Outputs[scored]];
+        if (request.SaveOutputs is { } saving && program.Outputs.Select(o => program.Values[o]).FirstOrDefault(v => v.Type == TensorType.String) is { } texts)
+        {
+            throw new DiagnosticException(Descriptors.CannotWrite, saving, $"output '{texts.Name}' holds texts, which .npz does not", "leave --save-outputs out");
+        }
+
+        int? classes = request.Metric is { } asked && IsArea(asked) ? 2
+            : request.Metric is null or MetricKind.Top1 or MetricKind.Top5 && output.Shape is [_, .. var places] && places.All(d => d > 0) ? (int)Tensor.CountOf(places)
+            : null;
+        using var data = request.Data.Open(model ?? request.File, inputs, classes, scored: (output.Name, scored));
+        int batch = BatchOf(program);
         Dictionary<string, Tensor> Batch(DataSet set, long first, int count) =>
             ProgramInputs.WithFixed(program, inputs.ToDictionary(i => i.Name, i => set.Batch(i.Name, first, count), StringComparer.Ordinal));
 
@@ -132,17 +153,8 @@ internal static class EvaluateWork
             throw new DiagnosticException(Descriptors.InvalidOption, "--calibrate", "has nothing to do: the program has its ranges, or its chip needs none", "leave it out", "compile again with --calibrate");
         }
 
-        var metric = request.Metric ?? (data.Labels is not null ? MetricKind.Top1 : MetricKind.Agreement);
-        if (metric is MetricKind.Top1 or MetricKind.Top5 && data.Labels is null)
-        {
-            throw new DiagnosticException(Descriptors.InvalidOption, "--metric", $"{metric.ToString().ToLowerInvariant()} needs labels", "--labels FILE", "--metric agreement or mse");
-        }
-
-        if (metric is MetricKind.Agreement or MetricKind.Mse && model is null)
-        {
-            throw new DiagnosticException(Descriptors.InvalidOption, "--metric", $"{metric.ToString().ToLowerInvariant()} compares with ONNX Runtime and needs the model", "--compare MODEL.onnx", "--labels FILE");
-        }
-
+        var metric = request.Metric ?? (data.Labels is not null ? MetricKind.Top1 : data.HasTargets ? MetricKind.Mse : MetricKind.Agreement);
+        Check(request, metric, data, model);
         long samplesLeft = Math.Min(data.Count - used, request.Limit ?? long.MaxValue);
         if (ProgramInputs.FixedBatch(inputs) is { } fixedBatch)
         {
@@ -157,15 +169,23 @@ internal static class EvaluateWork
             }
         }
 
+        if (IsArea(metric))
+        {
+            CheckClasses(data.Labels.AsSpan((int)used, (int)samplesLeft), request.Data.Labels ?? request.Data.Paths[0]);
+        }
+
         List<(int Instance, double? Time, long First, ImmutableArray<Tensor> Outputs)> saved = [];
         using DigitalSession? reference = model is null ? null : Open(model);
         var result = Evaluator.Run(
             program,
             reference,
-            new EvaluationData(used, samplesLeft, batch, (first, count) => Batch(data, first, count), data.Labels),
+            new EvaluationData(used, samplesLeft, batch, (first, count) => Batch(data, first, count), data.Labels) { Targets = data.HasTargets ? data.Targets : null },
             new EvaluationOptions
             {
                 Metric = metric,
+                Output = scored,
+                Reconstructed = metric == MetricKind.ReconstructionAuc ? Reconstructed(program, output) : null,
+                Peak = request.Peak,
                 TimesS = request.TimesS,
                 Instances = request.Instances,
                 Simulation = request.Simulation,
@@ -184,8 +204,64 @@ internal static class EvaluateWork
             Save(path, program, request, saved);
         }
 
-        return new EvaluateOutcome(program, metric, used, result, warnings);
+        return new EvaluateOutcome(program, metric, output.Name, used, data.HasTargets, result, warnings);
     }
+
+    private static bool IsArea(MetricKind metric) => metric is MetricKind.Auc or MetricKind.ReconstructionAuc;
+
+    private static int ScoredOutput(MappedProgram program, string? name)
+    {
+        string[] names = [.. program.Outputs.Select(o => program.Values[o].Name)];
+        return name is null ? 0
+            : Array.IndexOf(names, name) is >= 0 and var index ? index
+            : throw new DiagnosticException(Descriptors.InvalidOption, "--output-name", $"is '{name}', which is no output of the model", $"one of: {string.Join(", ", names)}");
+    }
+
+    /// <summary>The input that the output has the shape of; the first where shapes do not say.</summary>
+    private static string Reconstructed(MappedProgram program, ProgramValue output) =>
+        (program.Inputs.Select(i => program.Values[i]).FirstOrDefault(v => v.Shape.Skip(1).SequenceEqual(output.Shape.Skip(1))) ?? program.Values[program.Inputs[0]]).Name;
+
+    private static void Check(EvaluateRequest request, MetricKind metric, DataSet data, string? model)
+    {
+        string name = Metric.NameOf(metric);
+        if (Metric.NeedsLabels(metric) && data.Labels is null)
+        {
+            throw new DiagnosticException(Descriptors.InvalidOption, "--metric", $"{name} needs labels", "--labels FILE", "--metric agreement or mse");
+        }
+
+        if (model is null && (metric == MetricKind.Agreement || (Metric.NeedsTargets(metric) && !data.HasTargets)))
+        {
+            throw new DiagnosticException(
+                Descriptors.InvalidOption, "--metric", $"{name} compares with ONNX Runtime and needs the model", "--compare MODEL.onnx", metric == MetricKind.Agreement ? "--labels FILE" : "--targets FILE");
+        }
+
+        if (request.Peak is not null && metric != MetricKind.Psnr)
+        {
+            throw new DiagnosticException(Descriptors.InvalidOption, "--peak", $"has no meaning for {name}", "--metric psnr", "leave it out");
+        }
+
+        if (request.Data.Targets is not null && !Metric.NeedsTargets(metric))
+        {
+            throw new DiagnosticException(Descriptors.InvalidOption, "--targets", $"are not looked at by {name}", "--metric mse, psnr or sqnr", "leave them out");
+        }
+    }
+
+    private static void CheckClasses(ReadOnlySpan<int> labels, string where)
+    {
+        int positives = labels.Count(1);
+        if (positives == 0 || positives == labels.Length)
+        {
+            throw new DiagnosticException(
+                Descriptors.WrongShape, where, $"has {positives} samples of class 1 among {labels.Length}; an area under the ROC curve needs both classes", "more samples", "a larger --limit");
+        }
+    }
+
+    private static int BatchOf(MappedProgram program) => program.Batch switch
+    {
+        BatchMode.Free => (int)Math.Clamp(BatchElements / program.Values.Max(v => v.Shape.Skip(1).Aggregate(1L, (count, d) => count * Math.Max(1, d))), 1, BatchSize),
+        BatchMode.Fixed => program.FixedBatch!.Value,
+        _ => 1,
+    };
 
     private static DigitalSession Open(string model)
     {
@@ -199,7 +275,7 @@ internal static class EvaluateWork
         }
     }
 
-    /// <summary>One array an output, time and instance: NAME@TIME#INSTANCE.</summary>
+    /// <summary>One array an output, time and instance: NAME@TIME#INSTANCE, of the output's own type.</summary>
     private static void Save(
         string path, MappedProgram program, EvaluateRequest request, List<(int Instance, double? Time, long First, ImmutableArray<Tensor> Outputs)> saved)
     {
@@ -209,12 +285,8 @@ internal static class EvaluateWork
             var parts = run.OrderBy(r => r.First).Select(r => r.Outputs).ToList();
             for (int o = 0; o < program.Outputs.Length; o++)
             {
-                float[] values = [.. parts.SelectMany(p => p[o].ToFloats())];
-                var shape = parts[0][o].Shape;
-                long rows = parts.Sum(p => p[o].Shape is [var n, ..] ? n : 1);
-                ImmutableArray<long> whole = [rows, .. shape.Skip(1)];
                 string time = run.Key.Time is { } t ? Evaluator.TimeText(t) : "0";
-                arrays.Add((FormattableString.Invariant($"{program.Values[program.Outputs[o]].Name}@{time}#{run.Key.Instance}"), new Tensor(TensorType.Float, whole, values)));
+                arrays.Add((FormattableString.Invariant($"{program.Values[program.Outputs[o]].Name}@{time}#{run.Key.Instance}"), SampleBatch.Join([.. parts.Select(p => p[o])])));
             }
         }
 

@@ -31,10 +31,11 @@ internal sealed record RunRequest
 /// <param name="Layers">Every layer, with <c>--per-layer</c>.</param>
 /// <param name="Files">Files written.</param>
 /// <param name="DrewInputs">Inputs were drawn, not given.</param>
+/// <param name="ComparedWith">onnx_runtime, test_set, or null.</param>
 /// <param name="Clipped">Conversions that clipped.</param>
 /// <param name="Warnings">Findings that did not stop it.</param>
 internal sealed record RunOutcome(
-    ImmutableArray<(string Name, Tensor Value, ComparedValue? Compared)> Outputs, ImmutableArray<ComparedValue> Layers, ImmutableArray<string> Files, bool DrewInputs, long Clipped, ImmutableArray<Diagnostic> Warnings);
+    ImmutableArray<(string Name, Tensor Value, ComparedValue? Compared)> Outputs, ImmutableArray<ComparedValue> Layers, ImmutableArray<string> Files, bool DrewInputs, string? ComparedWith, long Clipped, ImmutableArray<Diagnostic> Warnings);
 
 internal static class RunWork
 {
@@ -43,16 +44,16 @@ internal static class RunWork
         using var file = AimcReader.Open(request.Program);
         var program = file.Program;
         bool draws = request.Data.Paths.IsEmpty;
-        var inputs = draws ? Draw(program, request.Simulation.Seed) : Read(program, request);
+        var (inputs, expected) = draws ? (Draw(program, request.Simulation.Seed), []) : Read(program, request);
         if (request.Output is not { } folder || Directory.Exists(folder))
         {
-            return Run(request, program, inputs, draws, cancellation);
+            return Run(request, program, inputs, expected, draws, cancellation);
         }
 
         PrepareFolder(folder);
         try
         {
-            return Run(request, program, inputs, draws, cancellation);
+            return Run(request, program, inputs, expected, draws, cancellation);
         }
         catch
         {
@@ -61,11 +62,15 @@ internal static class RunWork
         }
     }
 
-    private static RunOutcome Run(RunRequest request, MappedProgram program, Dictionary<string, Tensor> inputs, bool draws, CancellationToken cancellation)
+    private static RunOutcome Run(
+        RunRequest request, MappedProgram program, Dictionary<string, Tensor> inputs, ImmutableArray<Tensor?> expected, bool draws, CancellationToken cancellation)
     {
         using Session session = new(program, request.Simulation);
-        Dictionary<int, Tensor> layers = [];
-        var outputs = session.Run(inputs, request.FirstSample, request.PerLayer ? (layer, _, output) => layers[layer] = output : null, cancellation);
+        Dictionary<int, List<Tensor>> parts = [];
+        Action<int, Tensor, Tensor>? observe = request.PerLayer ? (layer, _, output) => (parts.TryGetValue(layer, out var list) ? list : parts[layer] = []).Add(output) : null;
+        // More samples than the model takes at once go through one batch after another.
+        var outputs = SampleBatch.Run(inputs, program.FixedBatch, (first, piece) => session.Run(piece, request.FirstSample + first, observe, cancellation));
+        var layers = parts.ToDictionary(p => p.Key, p => SampleBatch.Join(p.Value));
         int samples = inputs.Count > 0 && inputs.Values.First().Shape is [var first, ..] ? (int)first : 1;
         var names = program.Outputs.Select(o => program.Values[o].Name).ToImmutableArray();
         ImmutableArray<Diagnostic> warnings = [];
@@ -93,6 +98,14 @@ internal static class RunWork
             }
         }
 
+        else
+        {
+            for (int i = 0; i < expected.Length; i++)
+            {
+                compared[i] = expected[i] is { } wanted ? Comparison.Compare(names[i], outputs[i], wanted, wanted, samples) : null;
+            }
+        }
+
         List<string> files = [];
         for (int i = 0; i < outputs.Length && request.Output is not null; i++)
         {
@@ -103,13 +116,18 @@ internal static class RunWork
             files.Add(path);
         }
 
-        return new RunOutcome([.. names.Select((n, i) => (n, outputs[i], compared[i]))], comparedLayers, [.. files], draws, session.ClippedConversions.Sum(), warnings);
+        string? comparedWith = request.Compare is not null ? "onnx_runtime" : compared.Any(c => c is not null) ? "test_set" : null;
+        return new RunOutcome(
+            [.. names.Select((n, i) => (n, outputs[i], compared[i]))], comparedLayers, [.. files], draws, comparedWith, session.ClippedConversions.Sum(), warnings);
     }
 
-    private static Dictionary<string, Tensor> Read(MappedProgram program, RunRequest request)
+    /// <summary>The inputs and, where they are a test set, what it says of each output.</summary>
+    private static (Dictionary<string, Tensor> Inputs, ImmutableArray<Tensor?> Expected) Read(MappedProgram program, RunRequest request)
     {
         using var data = request.Data.Open(request.Compare ?? request.Program, ProgramInputs.Of(program), isOneBatch: true);
-        return program.Inputs.Select(i => program.Values[i].Name).ToDictionary(n => n, n => data.Batch(n, 0, checked((int)data.CountOf(n))), StringComparer.Ordinal);
+        return (
+            program.Inputs.Select(i => program.Values[i].Name).ToDictionary(n => n, n => data.Batch(n, 0, checked((int)data.CountOf(n))), StringComparer.Ordinal),
+            [.. program.Outputs.Select((o, i) => data.Expected(program.Values[o].Name, i))]);
     }
 
     /// <summary>Seeded inputs of the declared shapes, open dimensions as the compile took them: standard normals, spread bytes, and zeros for wider integers, which may be indices. They serve
@@ -130,22 +148,23 @@ internal static class RunWork
             Draws.Normals(new CellStream(seed, 0, number, 0, 0, 0, 0), DrawPurpose.Input, 0, 0, 0, normals);
             for (int i = 0; i < normals.Length; i++)
             {
-                switch (tensor.Data)
+                // By type: to a pattern sbyte[] is byte[] too.
+                switch (value.Type)
                 {
-                    case float[] a:
-                        a[i] = normals[i];
+                    case TensorType.Float:
+                        tensor.Floats[i] = normals[i];
                         break;
-                    case double[] a:
-                        a[i] = normals[i];
+                    case TensorType.Double:
+                        ((double[])tensor.Data)[i] = normals[i];
                         break;
-                    case Half[] a:
-                        a[i] = (Half)normals[i];
+                    case TensorType.Float16:
+                        ((Half[])tensor.Data)[i] = (Half)normals[i];
                         break;
-                    case byte[] a when value.Type == TensorType.UInt8:
-                        a[i] = (byte)Math.Clamp(128 + (32 * normals[i]), 0, 255);
+                    case TensorType.UInt8:
+                        ((byte[])tensor.Data)[i] = (byte)Math.Clamp(128 + (32 * normals[i]), 0, 255);
                         break;
-                    case sbyte[] a:
-                        a[i] = (sbyte)Math.Clamp(32 * normals[i], -127, 127);
+                    case TensorType.Int8:
+                        ((sbyte[])tensor.Data)[i] = (sbyte)Math.Clamp(32 * normals[i], -127, 127);
                         break;
                     default:
                         break;

@@ -212,6 +212,9 @@ public sealed record GraphHeader
 
     /// <summary>Inputs of the model that became constants, with their values.</summary>
     public ImmutableArray<FixedInput> Fixed { get; init; } = [];
+
+    /// <summary>Samples of a batch are proven not to meet: any number of them can run together.</summary>
+    public bool SamplesAreIndependent { get; init; }
 }
 
 /// <param name="Id">The id the importer gave it.</param>

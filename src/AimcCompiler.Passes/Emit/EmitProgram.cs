@@ -183,6 +183,7 @@ public static class EmitProgram
             ModelParameters = graph.Header.Parameters,
             Calibration = calibration,
             Fixed = graph.Header.Fixed,
+            SamplesAreIndependent = graph.Header.SamplesAreIndependent,
         };
     }
 

@@ -17,7 +17,7 @@ public sealed record PartitionedGraph(CalibratedGraph Calibrated, ImmutableDicti
 /// </code></summary>
 public static class PartitionGraph
 {
-    private static readonly HashSet<string> HostOps = new(StringComparer.Ordinal)
+    internal static readonly HashSet<string> HostOps = new(StringComparer.Ordinal)
     {
         "If", "Loop", "Scan", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase", "SequenceLength", "SequenceMap",
         "SplitToSequence", "ConcatFromSequence", "Optional", "OptionalGetElement", "OptionalHasElement", "StringNormalizer", "StringConcat", "StringSplit",

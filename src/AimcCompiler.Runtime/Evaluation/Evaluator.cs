@@ -13,11 +13,24 @@ namespace AimcCompiler.Runtime;
 /// <param name="Batch">(first, count) -> the model's inputs. Called by one thread at a time.</param>
 /// <param name="Labels">Of the whole data set, or null.</param>
 public sealed record EvaluationData(
-    long First, long Count, int BatchSize, Func<long, int, IReadOnlyDictionary<string, Tensor>> Batch, int[]? Labels);
+    long First, long Count, int BatchSize, Func<long, int, IReadOnlyDictionary<string, Tensor>> Batch, int[]? Labels)
+{
+    /// <summary>(first, count) -> what the output should be; null = what ONNX Runtime's is. Called by one thread at a time.</summary>
+    public Func<long, int, Tensor>? Targets { get; init; }
+}
 
 public sealed record EvaluationOptions
 {
     public required MetricKind Metric { get; init; }
+
+    /// <summary>Which of the model's outputs is scored.</summary>
+    public int Output { get; init; }
+
+    /// <summary>The input that <see cref="MetricKind.ReconstructionAuc"/> compares the output with.</summary>
+    public string? Reconstructed { get; init; }
+
+    /// <summary>Peak of the signal for <see cref="MetricKind.Psnr"/>; null = the range of the targets.</summary>
+    public double? Peak { get; init; }
 
     /// <summary>Seconds since programming; null = right after it.</summary>
     public required ImmutableArray<double?> TimesS { get; init; }
@@ -35,8 +48,8 @@ public sealed record EvaluationOptions
 /// <param name="TimeS">Seconds since programming; null = right after it.</param>
 /// <param name="Instances">Programmed instances.</param>
 /// <param name="Mean">Mean of the metric over instances.</param>
-/// <param name="Std">Standard deviation over instances; null for one.</param>
-/// <param name="Ci95">Half width of the 95 % confidence interval of the mean over instances (Student's t); null for one.</param>
+/// <param name="Std">Standard deviation over instances; null for one, and where the mean is not finite (no error at all has no ratio to it).</param>
+/// <param name="Ci95">Half width of the 95 % confidence interval of the mean over instances (Student's t); null as before.</param>
 public sealed record EvaluationPoint(double? TimeS, int Instances, double Mean, double? Std, double? Ci95);
 
 /// <param name="Samples">Samples that count in the metric.</param>
@@ -55,19 +68,29 @@ public static class Evaluator
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(options);
         long batches = (data.Count + data.BatchSize - 1) / data.BatchSize;
+        var metric = Metric.Of(options.Metric, options.Peak);
+        // What ONNX Runtime says is kept only where instances are compared with it.
+        bool keeps = options.Metric == MetricKind.Agreement || (Metric.NeedsTargets(options.Metric) && data.Targets is null);
         var expected = new Tensor?[batches];
+        double[] terms = new double[data.Count * metric.Terms];
         double? referenceMetric = null;
         if (reference is not null)
         {
-            double[] scores = new double[data.Count];
-            EachBatch(data, options, "ONNX Runtime", (index, offset, count, inputs) =>
+            int? batch = SampleBatch.FixedBatch(reference);
+            EachBatch(data, options, "ONNX Runtime", (index, offset, count, inputs, targets) =>
             {
-                var output = reference.Run(inputs, null, cancellation)[0];
-                expected[index] = output;
-                Metric.Score(options.Metric, output, output, LabelsOf(data, offset, count), count, scores.AsSpan((int)offset, count));
+                var output = SampleBatch.Run(inputs, batch, (_, piece) => reference.Run(piece, null, cancellation))[options.Output];
+                expected[index] = keeps ? output : null;
+                Score(output, keeps ? output : targets, offset, count, inputs);
             }, cancellation);
-            referenceMetric = scores.Average();
+            referenceMetric = Total();
         }
+
+        void Score(Tensor output, Tensor? target, long offset, int count, IReadOnlyDictionary<string, Tensor> inputs) => metric.Score(
+            new ScoredBatch(output, target, options.Reconstructed is { } name ? inputs[name] : null, LabelsOf(data, offset, count), count),
+            terms.AsSpan((int)offset * metric.Terms, count * metric.Terms));
+
+        double Total() => metric.Total(terms, LabelsOf(data, 0, (int)data.Count).Span);
 
         using DigitalPartitions partitions = new(program);
         var points = ImmutableArray.CreateBuilder<EvaluationPoint>();
@@ -80,17 +103,16 @@ public static class Evaluator
                 string what = FormattableString.Invariant($"time {(time is null ? "0" : TimeText(time.Value))}, instance {instance + 1} of {options.Instances}");
                 options.Progress?.Invoke($"{what}: programming");
                 using Session session = new(program, options.Simulation with { TimeS = time, Instance = options.Simulation.Instance + instance }, partitions);
-                double[] scores = new double[data.Count];
                 long started = Stopwatch.GetTimestamp();
                 int number = instance;
-                EachBatch(data, options, what, (index, offset, count, inputs) =>
+                EachBatch(data, options, what, (index, offset, count, inputs, targets) =>
                 {
                     var outputs = session.Run(inputs, data.First + offset, null, cancellation);
-                    Metric.Score(options.Metric, outputs[0], expected[index], LabelsOf(data, offset, count), count, scores.AsSpan((int)offset, count));
+                    Score(outputs[options.Output], keeps ? expected[index] : targets, offset, count, inputs);
                     options.Observe?.Invoke(number, time, data.First + offset, outputs);
                 }, cancellation);
                 seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
-                metrics[instance] = scores.Average();
+                metrics[instance] = Total();
             }
 
             points.Add(Summarize(time, metrics));
@@ -104,7 +126,7 @@ public static class Evaluator
     {
         ArgumentNullException.ThrowIfNull(metrics);
         double mean = metrics.Average();
-        if (metrics.Count < 2)
+        if (metrics.Count < 2 || !double.IsFinite(mean))
         {
             return new EvaluationPoint(time, metrics.Count, mean, null, null);
         }
@@ -128,11 +150,11 @@ public static class Evaluator
         return FormattableString.Invariant($"{seconds}s");
     }
 
-    private static ReadOnlySpan<int> LabelsOf(EvaluationData data, long offset, int count) =>
-        data.Labels is null ? [] : data.Labels.AsSpan((int)(data.First + offset), count);
+    private static ReadOnlyMemory<int> LabelsOf(EvaluationData data, long offset, int count) =>
+        data.Labels is null ? default : data.Labels.AsMemory((int)(data.First + offset), count);
 
     private static void EachBatch(
-        EvaluationData data, EvaluationOptions options, string what, Action<long, long, int, IReadOnlyDictionary<string, Tensor>> run, CancellationToken cancellation)
+        EvaluationData data, EvaluationOptions options, string what, Action<long, long, int, IReadOnlyDictionary<string, Tensor>, Tensor?> run, CancellationToken cancellation)
     {
         long batches = (data.Count + data.BatchSize - 1) / data.BatchSize;
         long done = 0;
@@ -144,12 +166,14 @@ public static class Evaluator
                 long offset = index * data.BatchSize;
                 int count = (int)Math.Min(data.BatchSize, data.Count - offset);
                 IReadOnlyDictionary<string, Tensor> inputs;
+                Tensor? targets;
                 lock (reading)
                 {
                     inputs = data.Batch(data.First + offset, count);
+                    targets = data.Targets?.Invoke(data.First + offset, count);
                 }
 
-                run(index, offset, count, inputs);
+                run(index, offset, count, inputs, targets);
                 long finished = Interlocked.Add(ref done, count);
                 options.Progress?.Invoke(FormattableString.Invariant($"{what}: {finished} of {data.Count} samples"));
             });

@@ -10,7 +10,7 @@ public sealed class DisassemblerTests
         Assert.Equal(
             """
             program 'small.onnx' sha256 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa0 by 'aimc 1.0.0'
-            parameters 62, calibration 'max'
+            parameters 62, calibration 'max', batch one by one
             chip 'tiny' x 1
 
             v0 'x': Float ?x2x4x4 input

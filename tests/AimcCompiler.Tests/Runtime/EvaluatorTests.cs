@@ -110,6 +110,43 @@ public sealed class EvaluatorTests
         Assert.Equal(expected, result.Results[0].Mean, 1e-6);
     }
 
+    /// <summary>Given targets are what both sides are compared with.</summary>
+    [Theory]
+    [InlineData(MetricKind.Mse, 1, 2.25)]
+    [InlineData(MetricKind.Psnr, 20, 16.4782)]
+    public void TargetsComeBeforeTheReference(MetricKind kind, double reference, double expected)
+    {
+        using DigitalSession onnx = new(TinyOnnx.Unary("Identity", 1, "n", 3));
+        LayerSpec spec = Classifier(null) with { Bias = [0.5f, 0.5f, 0.5f] };
+        var data = Data(7) with
+        {
+            Targets = (first, count) => Tensor.FromFloats([.. s_data[((int)first * 3)..(((int)first + count) * 3)].Select(v => v - 1)], count, 3),
+        };
+        var result = Evaluator.Run(spec.Program(), onnx, data, Options() with { Metric = kind, Peak = kind == MetricKind.Psnr ? 10 : null });
+        Assert.Equal(reference, result.Reference!.Value, 1e-4);
+        Assert.Equal(expected, result.Results[0].Mean, 1e-4);
+    }
+
+    [Theory]
+    [InlineData(MetricKind.Sqnr)]
+    [InlineData(MetricKind.Psnr)]
+    [InlineData(MetricKind.Mse)]
+    public void BatchesAndThreadsDoNotChangeARatio(MetricKind kind)
+    {
+        using DigitalSession onnx = new(TinyOnnx.Unary("Identity", 1, "n", 3));
+        double[] Means(int batch, int threads) =>
+        [
+            .. Evaluator.Run(
+                Classifier(new GaussianDevice(0.3, 0.3, NoiseScaling.Independent)).Program(),
+                onnx,
+                Data(batch),
+                Options() with { Metric = kind, Instances = 2, TimesS = [null, 60], Simulation = new SimulationOptions { Threads = threads } }).Results.Select(r => r.Mean),
+        ];
+        double[] expected = Means(1, 1);
+        Assert.Equal(expected, Means(16, 3));
+        Assert.Equal(expected, Means(7, 2));
+    }
+
     [Fact]
     public void AnEvaluationCanBeCancelled()
     {

@@ -145,6 +145,80 @@ public sealed class DataSetTests : DataFixture
         Assert.Equal([1, 0], archive.Labels!);
     }
 
+    [Theory]
+    [InlineData("y.txt", "1\n0\n2\n")]
+    [InlineData("y.csv", "label\r\n1\r\n0\r\n2\r\n\r\n")]
+    [InlineData("y.csv", "\uFEFF1\n 0 \n2")]
+    public void ReadsLabelsOneALine(string name, string text)
+    {
+        using var set = DataSet.Open(Request(Save("x.npy", Npy("|u1", "(3, 2)", Bytes(6))), [-1, 2]) with { Labels = Save(name, System.Text.Encoding.UTF8.GetBytes(text)) });
+        Assert.Equal([1, 0, 2], set.Labels!);
+    }
+
+    [Theory]
+    [InlineData("y.txt", "label\n1\n0\n2", "line 1 is 'label'")]
+    [InlineData("y.csv", "a\n1\n0,5\n2", "line 3 is '0,5'")]
+    [InlineData("y.txt", "1\n-1\n2", "line 2 is '-1'")]
+    [InlineData("y.txt", "1\n2", "2 labels for 3 samples")]
+    [InlineData("y.txt", "", "line 1 is ''")]
+    public void RefusesOtherLines(string name, string text, string message) => Assert.Contains(
+        message,
+        Refused(() => DataSet.Open(Request(Save("x.npy", Npy("|u1", "(3, 2)", Bytes(6))), [-1, 2]) with { Labels = Save(name, System.Text.Encoding.UTF8.GetBytes(text)) })),
+        StringComparison.Ordinal);
+
+    /// <summary>The bytes of a raw file divided by the samples are the bytes of a label.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    [InlineData(8)]
+    public void RawLabelsAreAsWideAsTheFileSays(int width)
+    {
+        byte[] bytes = [.. new long[] { 1, 0, 2 }.SelectMany(v => BitConverter.GetBytes(v)[..width])];
+        using var set = DataSet.Open(Request(Save("x.npy", Npy("|u1", "(3, 2)", Bytes(6))), [-1, 2]) with { Labels = Save("y.bin", bytes) });
+        Assert.Equal([1, 0, 2], set.Labels!);
+    }
+
+    /// <summary>Pixels (0, 1, 2), (3, 4, 5), ...: blue comes first, and the mean is that of the model's order.</summary>
+    [Theory]
+    [InlineData("nhwc->nchw", new[] { 2f, 5, 8, 11, 0, 3, 6, 9, -1, 2, 5, 8 }, new long[] { -1, 3, 2, 2 })]
+    [InlineData("nhwc", new[] { 2f, 0, -1, 5, 3, 2, 8, 6, 5, 11, 9, 8 }, new long[] { -1, 2, 2, 3 })]
+    public void BlueCanComeFirst(string layout, float[] expected, long[] model)
+    {
+        using var set = DataSet.Open(Request(Save("x.npy", Npy("|u1", "(2, 2, 2, 3)", Bytes(24))), [.. model]) with
+        {
+            Preprocess = new Preprocess(Mean: [0, 1, 1], Layout: Preprocess.ParseLayout(layout, "--layout"), ChannelOrder: ChannelOrder.Bgr),
+        });
+        Assert.Equal(expected, set.Batch("x", 0, 1).Floats);
+        Assert.Equal([.. expected.Select(v => v + 12)], set.Batch("x", 1, 1).Floats);
+    }
+
+    [Fact]
+    public void ChannelOrderIsForColors()
+    {
+        var bgr = new Preprocess(ChannelOrder: ChannelOrder.Bgr);
+        Assert.Contains("3 or 4 channels", Refused(() => DataSet.Open(Request(Save("x.npy", Npy("|u1", "(2, 1, 2, 2)", Bytes(8))), [-1, 1, 2, 2]) with { Preprocess = bgr })), StringComparison.Ordinal);
+        Assert.Equal(ChannelOrder.Bgr, Preprocess.Read(Save("p.json", """{"channel_order": "bgr"}"""u8.ToArray())).ChannelOrder);
+        Assert.Contains("$.channel_order", Refused(() => Preprocess.Read(Save("q.json", """{"channel_order": "gbr"}"""u8.ToArray()))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ReadsTargets()
+    {
+        var request = Request(Save("x.npy", Npy("|u1", "(3, 2)", Bytes(6))), [-1, 2]) with { Scored = ("out", 0) };
+        byte[] array = Npy("|u1", "(3, 2)", [9, 8, 7, 6, 5, 4]);
+        foreach (string file in new[] { Save("t.npy", array), Save("t.npz", Zip(CompressionLevel.Optimal, ("a.npy", Npy("|u1", "(1,)", [1])), ("out.npy", array))) })
+        {
+            using var set = DataSet.Open(request with { Targets = file });
+            Assert.True(set.HasTargets);
+            Assert.Equal(new byte[] { 7, 6, 5, 4 }, set.Targets(1, 2).Data);
+        }
+
+        using var without = DataSet.Open(request);
+        Assert.False(without.HasTargets);
+        Assert.Contains("one entry for each of 3 samples", Refused(() => DataSet.Open(request with { Targets = Save("few.npy", Npy("|u1", "(2, 2)", Bytes(4))) })), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void RefusesWrongShapesAndEmptySets()
     {
@@ -217,6 +291,13 @@ public sealed class DataSetTests : DataFixture
             Assert.Equal(11, set.Count);
             Assert.Equal([2, 1, 3, 1], set.Batch("b", 2, 2).Floats);
             Assert.Equal([10], set.Batch("a", 10, 1).Floats);
+        }
+
+        using (var set = DataSet.Open(request with { Scored = ("y", 0) }))
+        {
+            Assert.Equal(new byte[] { 5, 5 }, set.Targets(3, 2).Data);
+            Assert.Equal("UInt8 11x1", set.Expected("another name", 0)!.ToString());
+            Assert.Null(set.Expected("y2", 1));
         }
 
         var sets = new TestSetReader(Decode).Read(Path.Combine(Folder, "test_data_set_3"));
