@@ -1,0 +1,37 @@
+using System.CommandLine;
+using System.Text.Json;
+using AimcCompiler.Cli;
+
+namespace AimcCompiler.Conformance;
+
+/// <summary><c>worker KIND</c>: what <see cref="WorkerProcess"/> starts. It reads a request a line on stdin and writes an answer a line on stdout.</summary>
+internal static class WorkerCommand
+{
+    public static Command Create()
+    {
+        var kind = new Argument<string>("KIND") { Description = "What the requests are" };
+        kind.AcceptOnlyFromAmong("case", "model");
+        var command = new Command("worker", "Serves the other commands") { kind };
+        command.Hidden = true;
+        command.SetAction(parsed =>
+        {
+            Serve(parsed.GetValue(kind)! switch
+            {
+                "case" => (request, phase) => JsonSerializer.Serialize(CaseRunner.Run(JsonSerializer.Deserialize<CaseRequest>(request)!, phase)),
+                _ => (request, phase) => JsonSerializer.Serialize(ModelRunner.Run(JsonSerializer.Deserialize<ModelRequest>(request)!, phase)),
+            });
+            return CommandOutcome.Done;
+        });
+        return command;
+    }
+
+    private static void Serve(Func<string, Action<string>, string> answer)
+    {
+        using Stream stdout = Console.OpenStandardOutput();
+        using StreamWriter output = new(stdout) { AutoFlush = true, NewLine = "\n" };
+        while (Console.In.ReadLine() is { } request)
+        {
+            output.WriteLine(WorkerProcess.AnswerMark + answer(request, phase => output.WriteLine(WorkerProcess.PhaseMark + phase)));
+        }
+    }
+}
