@@ -21,6 +21,7 @@ internal static class ConformanceRoot
             SuiteCommand.Create(),
             ConstCommand.Create(),
             ModelsCommand.Create(),
+            FuzzCommand.Create(),
             WorkerCommand.Create(),
         };
         root.Options.Add(GlobalOptions.Verbose);
