@@ -59,13 +59,12 @@ public static class Calibrate
             }
 
             GiveBackMemory();
-            var known = graph.With(facts: facts.ToImmutable());
+            var known = OutputShapes.Settle(graph.With(facts: facts.ToImmutable()));
             return options.Calibration is { } data ? Measure(known, data, options) : new CalibratedGraph(known, ImmutableDictionary<string, MagnitudeHistogram>.Empty);
         }
         catch (DigitalException e)
         {
-            throw new DiagnosticException(
-                Descriptors.RejectedByOnnxRuntime, graph.Header.FileName, e.Message, "check the model with onnx.checker", "give symbolic dimensions with --dim NAME=N");
+            throw RejectedModel.Of(graph, e);
         }
     }
 

@@ -86,6 +86,6 @@ internal static partial class FuzzRunner
     }
 
     /// <summary>What a place is: an offset, or a named thing of the model.</summary>
-    [GeneratedRegex(@"\bbyte \d+|(?:node|initializer|input|output|value|constant|function|attribute|operator|domain|tensor|opset|dimension)s? '|is empty|holds no ONNX graph|line \d+")]
+    [GeneratedRegex(@"\bbyte \d+|(?:node|initializer|input|output|value|constant|function|attribute|operator|domain|tensor|opset|dimension)s? '|(?:input|output|initializer|node) \d|holds the name '|opset import|ir_version|is empty|holds no ONNX graph|line \d+")]
     private static partial Regex Place();
 }
