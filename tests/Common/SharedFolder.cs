@@ -22,31 +22,3 @@ internal static class SharedFolder
         throw new InvalidOperationException($"There is no AimcCompiler.sln above {AppContext.BaseDirectory}.");
     }
 }
-
-/// <summary>A test that needs the folder beside the repository; without it the runner counts the test as skipped.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class SharedFactAttribute : FactAttribute
-{
-    internal const string Missing = "../shared is not here";
-
-    public SharedFactAttribute()
-    {
-        if (!SharedFolder.IsHere)
-        {
-            Skip = Missing;
-        }
-    }
-}
-
-/// <inheritdoc cref="SharedFactAttribute"/>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class SharedTheoryAttribute : TheoryAttribute
-{
-    public SharedTheoryAttribute()
-    {
-        if (!SharedFolder.IsHere)
-        {
-            Skip = SharedFactAttribute.Missing;
-        }
-    }
-}

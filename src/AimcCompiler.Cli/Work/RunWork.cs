@@ -132,7 +132,7 @@ internal static class RunWork
 
     /// <summary>Seeded inputs of the declared shapes, open dimensions as the compile took them: standard normals, spread bytes, and zeros for wider integers, which may be indices. They serve
     /// comparison, not accuracy.</summary>
-    private static Dictionary<string, Tensor> Draw(MappedProgram program, ulong seed)
+    internal static Dictionary<string, Tensor> Draw(MappedProgram program, ulong seed)
     {
         Dictionary<string, Tensor> inputs = new(StringComparer.Ordinal);
         foreach (var (value, number) in program.Inputs.Select((i, n) => (program.Values[i], n)))

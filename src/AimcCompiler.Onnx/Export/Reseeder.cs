@@ -69,9 +69,11 @@ public static class Reseeder
         {
             try
             {
+                WireChecker.Check(stream);
+                stream.Position = 0;
                 model = ModelProto.Parser.ParseFrom(stream);
             }
-            catch (Exception e) when (e is InvalidProtocolBufferException or IndexOutOfRangeException or ArgumentException)
+            catch (Exception e) when (e is FormatException or InvalidProtocolBufferException or IndexOutOfRangeException or ArgumentException)
             {
                 throw new DiagnosticException(Descriptors.InvalidModel, path, $"is not an ONNX model ({e.Message.Split('\n')[0].Trim()})");
             }

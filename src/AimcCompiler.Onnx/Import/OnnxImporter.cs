@@ -34,12 +34,13 @@ public static class OnnxImporter
             }
 
             sha256 = Convert.ToHexStringLower(SHA256.HashData(stream));
+            WireChecker.Check(stream);
             stream.Position = 0;
             model = ModelProto.Parser.WithDiscardUnknownFields(true).ParseFrom(stream);
         }
-        catch (Exception e) when (e is InvalidProtocolBufferException or IndexOutOfRangeException or ArgumentException)
+        catch (Exception e) when (e is FormatException or InvalidProtocolBufferException or IndexOutOfRangeException or ArgumentException)
         {
-            throw Unreadable(path, $"is not an ONNX model{Guess(path)} ({FirstLine(e.Message)})");
+            throw Unreadable(path, $"is not an ONNX model{Guess(path)} ({FirstLine(e.Message)})", "fetch or export the file again: it is damaged, or another kind of file");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -318,14 +319,14 @@ public static class OnnxImporter
     /// <summary>Protobuf replaces what is not UTF-8 by U+FFFD, so that different names could become equal; C interfaces end a name at NUL.</summary>
     private static void CheckNames(GraphProto graph, string fileName)
     {
-        foreach (string name in graph.Input.Select(i => i.Name)
-            .Concat(graph.Output.Select(o => o.Name))
-            .Concat(graph.Initializer.Select(i => i.Name))
-            .Concat(graph.SparseInitializer.Select(i => i.Values?.Name ?? "")))
+        foreach (var (name, what) in graph.Input.Select((p, i) => (p.Name, $"input {i}"))
+            .Concat(graph.Output.Select((p, i) => (p.Name, $"output {i}")))
+            .Concat(graph.Initializer.Select((t, i) => (t.Name, $"initializer {i}")))
+            .Concat(graph.SparseInitializer.Select((t, i) => (t.Values?.Name ?? "", $"sparse initializer {i}"))))
         {
             if (name.Length == 0)
             {
-                throw Unreadable(fileName, "has an input, output or initializer without a name");
+                throw Unreadable(fileName, $"{what} is without a name");
             }
 
             CheckName(name, fileName);

@@ -41,7 +41,7 @@ public static class Calibrate
         }
         catch (DigitalException e)
         {
-            throw Rejected(graph, e);
+            throw RejectedModel.Of(graph, e);
         }
     }
 
@@ -102,16 +102,13 @@ public static class Calibrate
             }
 
             GiveBackMemory();
-            return graph.With(facts: facts.ToImmutable());
+            return OutputShapes.Settle(graph.With(facts: facts.ToImmutable()));
         }
         catch (DigitalException e)
         {
-            throw Rejected(graph, e);
+            throw RejectedModel.Of(graph, e);
         }
     }
-
-    private static DiagnosticException Rejected(Graph graph, DigitalException e) => new(
-        Descriptors.RejectedByOnnxRuntime, graph.Header.FileName, e.Message, "check the model with onnx.checker", "give symbolic dimensions with --dim NAME=N");
 
     private static void Tell(Graph graph, Profile profile, DiagnosticBag? diagnostics)
     {

@@ -135,6 +135,7 @@ public static class PartitionGraph
             : spatial is < 1 or > 3 ? $"has {spatial} spatial dimensions"
             : weights.Count == 0 ? "has no weights"
             : node.Ints("pads") is { } pads && pads.Any(p => p < 0) ? "has negative pads"
+            : WindowBounds.Exceeded(node) is { } exceeded ? exceeded
             : FactsOf(graph, node);
     }
 

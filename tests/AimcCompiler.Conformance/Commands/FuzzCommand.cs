@@ -1,0 +1,227 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using AimcCompiler.Cli;
+using AimcCompiler.Core;
+using AimcCompiler.Reports;
+
+namespace AimcCompiler.Conformance;
+
+/// <param name="Mutant">Model and number: <c>--only</c> makes it again.</param>
+/// <param name="Kind">What is wrong.</param>
+/// <param name="Detail">How the file was broken and what came of it.</param>
+internal sealed record FuzzFinding(string Mutant, string Kind, string Detail);
+
+/// <summary><c>fuzz</c>: mutated model files; none of them may crash, hang, take memory beyond its due, or be refused without a place.</summary>
+internal static class FuzzCommand
+{
+    private const int Intact = -1;
+    private const int FilesPerProcess = 100;
+    private const int MaximumModelBytes = 64 << 20;
+    private const double LeastSeconds = 0.2;
+    private const long MemoryBase = 200L << 20;
+    private const int MemoryFactor = 4;
+
+    private static readonly TimeSpan Watchdog = TimeSpan.FromSeconds(10);
+
+    public static Command Create()
+    {
+        var count = new Option<int>("--count") { Description = "Mutants", DefaultValueFactory = _ => 10_000 };
+        var seed = new Option<int>("--seed") { Description = "Another seed, other mutants", DefaultValueFactory = _ => 1 };
+        var folders = new Option<string[]>("--models") { Description = "Folders of the intact models", HelpName = "DIR", DefaultValueFactory = _ => [Path.Combine(SharedFolder.Folder, "models", "onnx"), Path.Combine(SharedFolder.Repository, "onnx-models")] };
+        var only = new Option<string?>("--only") { Description = "One mutant, by the name that a finding gives it", HelpName = "MODEL:NUMBER" };
+        var save = new Option<string?>("--save") { Description = "Leave the mutants of findings here", HelpName = "DIR" };
+        CaseOptions options = new(timeoutSeconds: (int)Watchdog.TotalSeconds);
+        var command = new AimcCommand(
+            "fuzz",
+            "Mutated model files through import and compile: no crash, no hang, bounded memory, diagnostics with a place",
+            "AimcCompiler.Conformance fuzz --count 1000 --filter lenet",
+            "AimcCompiler.Conformance fuzz --only mnist-8.onnx:17 --save /tmp/found") { count, seed, folders, only, save };
+        options.AddTo(command);
+        command.SetAction((parsed, cancellation) => CommandOutcome.Of(
+            parsed,
+            (console, token) =>
+            {
+                string[] models =
+                [
+                    .. parsed.GetValue(folders)!.Where(Directory.Exists).SelectMany(f => Directory.EnumerateFiles(f, "*.onnx").Order(StringComparer.Ordinal))
+                        .Where(m => options.IsWanted(parsed, Path.GetFileName(m)) && new FileInfo(m).Length is > 0 and <= MaximumModelBytes),
+                ];
+                if (models.Length == 0)
+                {
+                    throw new DiagnosticException(Descriptors.InvalidData, "--models", "there is no model to mutate", "give a folder of .onnx files");
+                }
+
+                if (parsed.GetValue(save) is { } finds)
+                {
+                    Directory.CreateDirectory(finds);
+                }
+
+                string folder = Directory.CreateTempSubdirectory("aimc-fuzz-").FullName;
+                try
+                {
+                    FuzzRun run = new(parsed.GetValue(seed), options.Workers(parsed), options.Timeout(parsed), parsed.GetValue(save), folder, console.IsVerbose ? console.Error : TextWriter.Null, token);
+                    if (parsed.GetValue(only) is { } name)
+                    {
+                        string[] parts = name.Split(':');
+                        string model = models.FirstOrDefault(m => Path.GetFileName(m) == parts[0])
+                            ?? throw new DiagnosticException(Descriptors.InvalidOption, "--only", $"there is no model '{parts[0]}'", "MODEL:NUMBER as a finding gives it");
+                        run.Mutants([(model, int.Parse(parts[^1], CultureInfo.InvariantCulture))]);
+                    }
+                    else
+                    {
+                        run.MeasureIntact(models);
+                        run.Mutants(run.Share(models, parsed.GetValue(count)));
+                    }
+
+                    return run.Write(console, parsed.GetValue(options.Format)!);
+                }
+                finally
+                {
+                    Directory.Delete(folder, recursive: true);
+                }
+            },
+            cancellation));
+        return command;
+    }
+
+    private sealed class FuzzRun(int seed, int workers, TimeSpan watchdog, string? save, string folder, TextWriter log, CancellationToken cancellation)
+    {
+        private readonly Dictionary<string, double> _intactSeconds = new(StringComparer.Ordinal);
+        private readonly List<FuzzFinding> _findings = [];
+        private readonly List<FuzzFinding> _large = [];
+        private int _mutants;
+        private int _accepted;
+        private int _rejected;
+
+        /// <summary>How long each intact model takes: its mutants get that on top of the watchdog's time.</summary>
+        public void MeasureIntact(string[] models) => new WorkerPool("fuzz", workers, FilesPerProcess).Run(
+            [.. models.Select(m => JsonSerializer.Serialize(new FuzzRequest(m, Intact, seed, folder)))],
+            _ => TimeSpan.FromMinutes(10),
+            (i, answer) =>
+            {
+                _intactSeconds[models[i]] = answer is Answered a ? JsonSerializer.Deserialize<FuzzOutcome>(a.Json)!.Seconds : 0;
+                if (answer is not Answered)
+                {
+                    _findings.Add(new FuzzFinding(Name(models[i], Intact), "crash", answer.ToString()!));
+                }
+            },
+            cancellation).GetAwaiter().GetResult();
+
+        /// <summary>Mutants of each model, more of the quick ones.</summary>
+        public (string Model, int Number)[] Share(string[] models, int count)
+        {
+            double Weight(string model) => 1 / Math.Max(LeastSeconds, _intactSeconds[model]);
+            double whole = models.Sum(Weight);
+            double part = 0;
+            int given = 0;
+            List<(string, int)> mutants = [];
+            foreach (string model in models)
+            {
+                part += Weight(model);
+                int until = (int)Math.Round(count * part / whole);
+                mutants.AddRange(Enumerable.Range(0, until - given).Select(n => (model, n)));
+                given = until;
+            }
+
+            return [.. mutants];
+        }
+
+        public void Mutants((string Model, int Number)[] mutants)
+        {
+            List<(string Model, int Number)> suspects = [];
+            Run(mutants, FilesPerProcess, (mutant, outcome) =>
+            {
+                if (outcome.ExtraBytes > Due(outcome))
+                {
+                    suspects.Add(mutant);
+                }
+            });
+
+            // What files before it left in a process is not a file's own: a suspect gets a process of its own.
+            var counts = (_mutants, _accepted, _rejected);
+            Run([.. suspects], 1, (mutant, outcome) =>
+            {
+                if (outcome.ExtraBytes > Due(outcome))
+                {
+                    string detail = string.Create(CultureInfo.InvariantCulture, $"{outcome.ExtraBytes >> 20} MB for a file of {outcome.FileBytes / 1048576.0:0.0} MB ({outcome.How}; {outcome.Verdict}) {outcome.Message}");
+                    (outcome.Verdict == FuzzVerdict.Accepted ? _large : _findings).Add(new FuzzFinding(Name(mutant.Model, mutant.Number), "memory", detail));
+                }
+            }, isSecondRun: true);
+            (_mutants, _accepted, _rejected) = counts;
+        }
+
+        public int Write(AimcConsole console, string format)
+        {
+            if (format == "json")
+            {
+                ResultOutput.Write(console, ReportJson.Write(new { SchemaVersion = 1, Mutants = _mutants, Accepted = _accepted, Rejected = _rejected, Findings = _findings, AcceptedWithMuchMemory = _large }), file: null);
+                return _findings.Count == 0 ? CommandOutcome.Done : CommandOutcome.Rejected;
+            }
+
+            foreach (var finding in _findings)
+            {
+                console.Output.WriteLine(Printable.Of($"{finding.Mutant}: {finding.Kind}: {finding.Detail}", 600));
+            }
+
+            foreach (var finding in _large)
+            {
+                console.Output.WriteLine(Printable.Of($"{finding.Mutant}: compiles with much {finding.Kind}: {finding.Detail}", 300));
+            }
+
+            string kinds = string.Join(", ", ((string[])["crash", "hang", "exception", "memory", "no place"]).Select(k => string.Create(CultureInfo.InvariantCulture, $"{k} {_findings.Count(f => f.Kind == k)}")));
+            console.Output.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{_mutants} mutants, {_accepted} compile, {_rejected} are refused; findings: {kinds}; {_large.Count} compile with more than {MemoryFactor} times the file and {MemoryBase >> 20} MB"));
+            return _findings.Count == 0 ? CommandOutcome.Done : CommandOutcome.Rejected;
+        }
+
+        private static long Due(FuzzOutcome outcome) => MemoryBase + (MemoryFactor * outcome.FileBytes);
+
+        private static string Name(string model, int number) => string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(model)}:{number}");
+
+        private void Run((string Model, int Number)[] mutants, int filesPerProcess, Action<(string Model, int Number), FuzzOutcome> also, bool isSecondRun = false) =>
+            new WorkerPool("fuzz", workers, filesPerProcess).Run(
+                [.. mutants.Select(m => JsonSerializer.Serialize(new FuzzRequest(m.Model, m.Number, seed, folder)))],
+                i => watchdog + TimeSpan.FromSeconds(_intactSeconds.GetValueOrDefault(mutants[i].Model)),
+                (i, answer) =>
+                {
+                    _mutants++;
+                    if (_mutants % 500 == 0)
+                    {
+                        log.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_mutants} mutants, {_findings.Count} findings"));
+                    }
+
+                    string name = Name(mutants[i].Model, mutants[i].Number);
+                    FuzzFinding? finding = null;
+                    if (answer is Answered answered)
+                    {
+                        var outcome = JsonSerializer.Deserialize<FuzzOutcome>(answered.Json)!;
+                        _accepted += outcome.Verdict == FuzzVerdict.Accepted ? 1 : 0;
+                        _rejected += outcome.Verdict is FuzzVerdict.Rejected or FuzzVerdict.RejectedWithoutPlace ? 1 : 0;
+                        finding = outcome.Verdict switch
+                        {
+                            FuzzVerdict.Exception => new FuzzFinding(name, "exception", $"{outcome.How}: {outcome.Message}"),
+                            FuzzVerdict.RejectedWithoutPlace => new FuzzFinding(name, "no place", $"{outcome.How}: {outcome.Message}"),
+                            _ => null,
+                        };
+                        also(mutants[i], outcome);
+                    }
+                    else
+                    {
+                        finding = new FuzzFinding(name, answer is Hung ? "hang" : "crash", answer.ToString()!);
+                    }
+
+                    if (finding is not null && !isSecondRun)
+                    {
+                        _findings.Add(finding);
+                        if (save is not null)
+                        {
+                            byte[] mutant = new Mutator(File.ReadAllBytes(mutants[i].Model)).Mutate(Path.GetFileName(mutants[i].Model), mutants[i].Number, seed).File;
+                            File.WriteAllBytes(Path.Combine(save, $"{finding.Kind.Replace(' ', '-')}-{name.Replace(':', '-')}.onnx"), mutant);
+                        }
+                    }
+                },
+                cancellation).GetAwaiter().GetResult();
+    }
+}

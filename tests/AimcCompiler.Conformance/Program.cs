@@ -1,0 +1,1 @@
+return await AimcCompiler.Conformance.ConformanceRoot.InvokeAsync(args).ConfigureAwait(false);

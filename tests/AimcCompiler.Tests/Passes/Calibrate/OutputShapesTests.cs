@@ -1,0 +1,30 @@
+using AimcCompiler.Core;
+using AimcCompiler.Passes;
+using AimcCompiler.Tests.Onnx;
+
+namespace AimcCompiler.Tests.Passes;
+
+public sealed class OutputShapesTests
+{
+    [Theory]
+    [InlineData(new[] { 1L, 1L << 32 }, new[] { 1L, 3L })]
+    [InlineData(new[] { 1L, 2L, 3L }, new[] { 1L, 3L })]
+    [InlineData(new[] { 4L, 3L }, new[] { 1L, 3L })]
+    [InlineData(new[] { 1L, 3L }, new[] { 1L, 3L })]
+    public void AWrongDeclarationOfAnOutputGivesWay(long[] declared, long[] shape)
+    {
+        var model = new TestModel().Input("x", 1, 2).Weights("w", 2, 3).Node("MatMul", "x w", "y");
+        model.Proto.Graph.Output.Add(TestModel.Port("y", TensorType.Float, [.. declared.Cast<object>()]));
+        var program = AimcCompilation.Compile(model.Import(), ChipReader.Read("float"), new CompileOptions()).Program;
+        Assert.Equal(shape, program.Values[program.Outputs[0]].Shape);
+    }
+
+    [Fact]
+    public void WhatIsOpenStaysOpen()
+    {
+        var model = new TestModel().Input("x", "N", 2).Weights("w", 2, 3).Node("MatMul", "x w", "y");
+        model.Proto.Graph.Output.Add(TestModel.Port("y", TensorType.Float, "N", 99));
+        var program = AimcCompilation.Compile(model.Import(), ChipReader.Read("float"), new CompileOptions()).Program;
+        Assert.Equal([-1L, 3L], program.Values[program.Outputs[0]].Shape);
+    }
+}
