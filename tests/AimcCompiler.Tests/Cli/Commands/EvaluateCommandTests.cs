@@ -119,6 +119,7 @@ public sealed class EvaluateCommandTests : DataFixture
     [InlineData("--peak", "--metric", "psnr", "--peak", "0")]
     [InlineData("are not looked at by agreement", "--metric", "agreement", "--targets", "TARGETS")]
     [InlineData("needs both classes", "--metric", "auc", "--output-name", "s", "--labels", "ZEROS")]
+    [InlineData("one or two values", "--metric", "auc", "--labels", "ZEROS")]
     [InlineData("classes 0 to 1", "--metric", "auc", "--labels", "TWOS")]
     public void WrongRequestsAreDiagnostics(string message, params string[] options)
     {
