@@ -198,6 +198,20 @@ public sealed class EvaluateCommandTests : DataFixture
         Assert.InRange(document.RootElement.GetProperty("results")[0].GetProperty("mean").GetDouble(), 25, 80);
     }
 
+    /// <summary>Input scales come from the model, ADC ranges from the program: with both there is nothing to warn of.</summary>
+    [Theory]
+    [InlineData("text")]
+    [InlineData("json")]
+    public void ACalibratedProgramIsNotSaidToLackRanges(string format)
+    {
+        string[] compile = [_model, "--chip", "hermes", "-o", Path.Combine(Folder, "net.aimc"), "--format", format];
+        var without = CommandLine.Run(CompileCommand.Create(), compile);
+        Assert.Contains("AIMC3005", without.Output + without.Error, StringComparison.Ordinal);
+        var with = CommandLine.Run(CompileCommand.Create(), [.. compile, "--calibrate", _evaluate[^1]]);
+        Assert.Equal(0, with.ExitCode);
+        Assert.DoesNotContain("AIMC3005", with.Output + with.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void DrawnSignedBytesAreSigned()
     {
