@@ -155,6 +155,11 @@ internal static class EvaluateWork
 
         var metric = request.Metric ?? (data.Labels is not null ? MetricKind.Top1 : data.HasTargets ? MetricKind.Mse : MetricKind.Agreement);
         Check(request, metric, data, model);
+        if (metric == MetricKind.Auc && output.Shape is [_, .. var columns] && columns.All(d => d > 0) && Tensor.CountOf(columns) > 2)
+        {
+            throw new DiagnosticException(Descriptors.InvalidOption, "--metric", $"auc takes an output of one or two values a sample; '{output.Name}' has {Tensor.CountOf(columns)}", "--output-name NAME", "--metric top1");
+        }
+
         long samplesLeft = Math.Min(data.Count - used, request.Limit ?? long.MaxValue);
         if (ProgramInputs.FixedBatch(inputs) is { } fixedBatch)
         {
@@ -179,7 +184,7 @@ internal static class EvaluateWork
         var result = Evaluator.Run(
             program,
             reference,
-            new EvaluationData(used, samplesLeft, batch, (first, count) => Batch(data, first, count), data.Labels) { Targets = data.HasTargets ? data.Targets : null },
+            new EvaluationData(used, samplesLeft, batch, (first, count) => Batch(data, first, count), data.Labels) { Targets = data.HasTargets && Metric.NeedsTargets(metric) ? data.Targets : null },
             new EvaluationOptions
             {
                 Metric = metric,

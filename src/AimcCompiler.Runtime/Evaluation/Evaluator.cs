@@ -76,7 +76,8 @@ public static class Evaluator
         double? referenceMetric = null;
         if (reference is not null)
         {
-            int? batch = SampleBatch.FixedBatch(reference);
+            // A program that is free may come from a model that runs one sample at a time, whatever it declares.
+            int? batch = SampleBatch.FixedBatch(reference) ?? (program.Batch == BatchMode.Free ? 1 : null);
             EachBatch(data, options, "ONNX Runtime", (index, offset, count, inputs, targets) =>
             {
                 var output = SampleBatch.Run(inputs, batch, (_, piece) => reference.Run(piece, null, cancellation))[options.Output];

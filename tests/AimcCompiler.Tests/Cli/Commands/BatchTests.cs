@@ -22,6 +22,17 @@ public sealed class BatchTests : DataFixture
         Assert.Equal<long>([7, 3], outputs.Shape);
     }
 
+    /// <summary>A model that leaves its batch open and then reshapes to one sample runs one at a time on ONNX Runtime, and opened it does not.</summary>
+    [Fact]
+    public void AnOpenBatchThatIsReshapedToOneSampleIsOpened()
+    {
+        string model = Save("open.onnx", new TestModel().Input("x", "N", 4).Ints("s", 1, 2, 2).Node("Reshape", "x s", "r").Weights("w", 2, 3).Node("MatMul", "r w", "y").Output("y").ToArray());
+        var (result, outputs) = Evaluate(model);
+        Assert.Equal("free", result.GetProperty("batch").GetString());
+        Assert.Equal(1, result.GetProperty("results")[0].GetProperty("mean").GetDouble());
+        Assert.Equal<long>([7, 2, 3], outputs.Shape);
+    }
+
     /// <summary>Each row is divided by the sum over its batch of two: 7 samples make three batches.</summary>
     [Fact]
     public void AFixedBatchIsFilledAndARestLeftOut()

@@ -119,6 +119,7 @@ public sealed class EvaluateCommandTests : DataFixture
     [InlineData("--peak", "--metric", "psnr", "--peak", "0")]
     [InlineData("are not looked at by agreement", "--metric", "agreement", "--targets", "TARGETS")]
     [InlineData("needs both classes", "--metric", "auc", "--output-name", "s", "--labels", "ZEROS")]
+    [InlineData("one or two values", "--metric", "auc", "--labels", "ZEROS")]
     [InlineData("classes 0 to 1", "--metric", "auc", "--labels", "TWOS")]
     public void WrongRequestsAreDiagnostics(string message, params string[] options)
     {
@@ -157,6 +158,58 @@ public sealed class EvaluateCommandTests : DataFixture
         Assert.False(outputs[0].GetProperty("equal").GetBoolean());
         Assert.False(outputs[1].TryGetProperty("equal", out _));
         Assert.Contains("from the test set", Succeed(RunCommand.Create(), program, "--input", Path.Combine(Folder, "test_data_set_1")), StringComparison.Ordinal);
+    }
+
+    /// <summary>Both inputs from files of their own, from one archive by name, or from a test set; for samples and for calibration.</summary>
+    [Theory]
+    [InlineData("files")]
+    [InlineData("archive")]
+    [InlineData("test set")]
+    public void SeveralInputsHaveSeveralSources(string form)
+    {
+        string model = Save("two.onnx", new TestModel().Input("a", "N", 4).Input("b", "N", 3).Weights("w", 4, 3).Node("MatMul", "a w", "m").Node("Relu", "m", "r").Weights("v", 3, 3)
+            .Node("Add", "r b", "s").Node("MatMul", "s v", "y").Output("y").ToArray());
+        var a = Tensor.FromFloats(s_data, Samples, 4);
+        var b = Tensor.FromFloats(s_data[..(Samples * 3)], Samples, 3);
+        string[] sources;
+        switch (form)
+        {
+            case "files":
+                sources = [$"b={Write("b.npy", b.Floats, Samples, 3)}", $"a={Write("a.npy", a.Floats, Samples, 4)}"];
+                break;
+            case "archive":
+                sources = [Path.Combine(Folder, "both.npz")];
+                NpzWriter.Write(sources[0], [("b", b), ("a", a)]);
+                break;
+            default:
+                sources = [Path.Combine(Folder, "sets")];
+                SavePb("sets/test_data_set_0/input_0.pb", "b", b);
+                SavePb("sets/test_data_set_0/input_1.pb", "a", a);
+                break;
+        }
+
+        // A chip with static input scales: both layers are calibrated.
+        string text = Succeed(
+            EvaluateCommand.Create(),
+            [model, "--chip", "hermes", "--ideal", .. sources.SelectMany(s => new[] { "--data", s }), .. sources.SelectMany(s => new[] { "--calibrate", s }), "--metric", "sqnr", "--format", "json"]);
+        using var document = JsonDocument.Parse(text);
+        Assert.Equal(Samples, document.RootElement.GetProperty("samples").GetInt64());
+        Assert.Equal("free", document.RootElement.GetProperty("batch").GetString());
+        Assert.InRange(document.RootElement.GetProperty("results")[0].GetProperty("mean").GetDouble(), 25, 80);
+    }
+
+    /// <summary>Input scales come from the model, ADC ranges from the program: with both there is nothing to warn of.</summary>
+    [Theory]
+    [InlineData("text")]
+    [InlineData("json")]
+    public void ACalibratedProgramIsNotSaidToLackRanges(string format)
+    {
+        string[] compile = [_model, "--chip", "hermes", "-o", Path.Combine(Folder, "net.aimc"), "--format", format];
+        var without = CommandLine.Run(CompileCommand.Create(), compile);
+        Assert.Contains("AIMC3005", without.Output + without.Error, StringComparison.Ordinal);
+        var with = CommandLine.Run(CompileCommand.Create(), [.. compile, "--calibrate", _evaluate[^1]]);
+        Assert.Equal(0, with.ExitCode);
+        Assert.DoesNotContain("AIMC3005", with.Output + with.Error, StringComparison.Ordinal);
     }
 
     [Fact]
