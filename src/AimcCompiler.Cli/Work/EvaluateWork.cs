@@ -94,6 +94,7 @@ internal static class EvaluateWork
             warnings = [.. warnings, .. Comparison.WarnOfOther(program, other)];
         }
 
+        ProgramInputs.CheckArrays(program);
         var inputs = ProgramInputs.Of(program);
         int? classes = request.Metric is null or MetricKind.Top1 or MetricKind.Top5 && program.Values[program.Outputs[0]].Shape is [.., > 0 and var width] ? (int)width : null;
         using var data = request.Data.Open(model ?? request.File, inputs, classes);
