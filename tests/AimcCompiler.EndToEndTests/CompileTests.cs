@@ -12,6 +12,25 @@ public sealed class CompileTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    /// <summary>A voice activity detector whose whole network stands in the branches of an If on its sample rate.</summary>
+    [SharedFact]
+    public void A_fixed_input_chooses_the_branch_and_is_compared_as_such()
+    {
+        string model = Places.Model("silero_vad");
+        string program = _folder.File("vad.aimc");
+        JsonElement report = AimcTool.Json("compile", model, "--chip", "float", "--fix", "sr=16000", "-o", program);
+        Assert.Equal(6, report.GetProperty("layers").GetArrayLength());
+        Assert.True(report.GetProperty("analog_parameter_share").GetDouble() is > 0.3 and < 1);
+        JsonElement run = AimcTool.Json("run", program, "--compare", model);
+        Assert.All(run.GetProperty("outputs").EnumerateArray(), o => Assert.True(o.GetProperty("equal").GetBoolean()));
+        Assert.Equal(0, AimcTool.Json("compile", model, "--chip", "float", "-o", program).GetProperty("layers").GetArrayLength());
+        var (exitCode, _, error) = AimcTool.Run("compile", model, "--chip", "float", "--fix", "sr=16k", "-o", program);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("AIMC1007: takes one Int64, which '16k' is not", error, StringComparison.Ordinal);
+        Assert.Contains("AIMC5005", AimcTool.Run("compile", model, "--chip", "float", "--fix", "sr").Error, StringComparison.Ordinal);
+        Assert.Contains("changes the compile", AimcTool.Run("evaluate", program, "--data", "x.npy", "--fix", "sr=1").Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("float")]
     [InlineData("hermes")]

@@ -106,6 +106,7 @@ internal static class EvaluateWork
             warnings = [.. warnings, .. Comparison.WarnOfOther(program, other)];
         }
 
+        ProgramInputs.CheckArrays(program);
         var inputs = ProgramInputs.Of(program);
         int scored = ScoredOutput(program, request.OutputName);
         var output = program.Values[program.Outputs[scored]];

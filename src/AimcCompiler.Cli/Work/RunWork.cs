@@ -44,6 +44,7 @@ internal static class RunWork
         using var file = AimcReader.Open(request.Program);
         var program = file.Program;
         bool draws = request.Data.Paths.IsEmpty;
+        ProgramInputs.CheckArrays(program);
         var (inputs, expected) = draws ? (Draw(program, request.Simulation.Seed), []) : Read(program, request);
         if (request.Output is not { } folder || Directory.Exists(folder))
         {
@@ -137,12 +138,6 @@ internal static class RunWork
         Dictionary<string, Tensor> inputs = new(StringComparer.Ordinal);
         foreach (var (value, number) in program.Inputs.Select((i, n) => (program.Values[i], n)))
         {
-            if (value.Type == TensorType.Undefined || Tensor.IsPacked(value.Type))
-            {
-                throw new DiagnosticException(
-                    Descriptors.WrongShape, $"input '{value.Name}'", value.Type == TensorType.Undefined ? "is not a tensor: it cannot be drawn or read from a file" : $"is of type {value.Type}, which cannot be drawn or read from a file");
-            }
-
             var tensor = Tensor.Zeros(value.Type, value.Nominal.IsEmpty ? [.. value.Shape.Select(d => d < 0 ? 1 : d)] : value.Nominal);
             float[] normals = new float[tensor.Count];
             Draws.Normals(new CellStream(seed, 0, number, 0, 0, 0, 0), DrawPurpose.Input, 0, 0, 0, normals);
@@ -225,6 +220,19 @@ internal static class ProgramInputs
         }
 
         return all;
+    }
+
+    /// <exception cref="DiagnosticException">The program takes or gives what no array file holds.</exception>
+    public static void CheckArrays(MappedProgram program)
+    {
+        foreach (var value in program.Inputs.Concat(program.Outputs).Select(i => program.Values[i]).Where(v => v.Type == TensorType.Undefined || Tensor.IsPacked(v.Type)))
+        {
+            throw new DiagnosticException(
+                Descriptors.WrongShape,
+                $"value '{value.Name}'",
+                value.Type == TensorType.Undefined ? "is not a tensor: no array file holds it" : $"is of type {value.Type}, which no array file holds",
+                "the library's Session runs such programs");
+        }
     }
 
     public static ImmutableArray<DataInput> Of(MappedProgram program) =>

@@ -66,7 +66,7 @@ public static class BranchInliner
 
         public ImmutableArray<OriginalNode>.Builder Originals { get; }
 
-        /// <summary>Parameters that the branches hold as initializers.</summary>
+        /// <summary>Parameters that the branches hold: as initializers, or as constants, which tools make of initializers when they nest graphs.</summary>
         public long Parameters { get; private set; }
 
         public void AddBranch(Node node, string attribute)
@@ -106,10 +106,9 @@ public static class BranchInliner
                     i.Values?.Name ?? "", OnnxImporter.ReadSparse(i, null, _fileName, $"sparse initializer '{i.Values?.Name}' of node '{node.Name}'")))))
             {
                 AddConstant(node, names.GetValueOrDefault(name, name), tensor);
-                parametersOf[names.GetValueOrDefault(name, name)] = OnnxImporter.IsParameter(tensor.Type) ? tensor.Count : 0;
+                Count(names.GetValueOrDefault(name, name), tensor);
             }
 
-            Parameters += parametersOf.Values.Sum();
             foreach (var proto in branch.Node)
             {
                 NodeId id = new(_nextId++);
@@ -118,12 +117,19 @@ public static class BranchInliner
                 if (OnnxImporter.ConstantOf(proto, null, _fileName, name) is { } constant)
                 {
                     AddConstant(node, proto.Output[0], constant);
+                    Count(proto.Output[0], constant);
                     continue;
                 }
 
                 var inner = OnnxImporter.ReadNode(proto, id, name, null, _fileName);
                 Nodes.Add(inner);
                 Originals.Add(new OriginalNode(id, name, inner.QualifiedOp, inner.Inputs.Sum(i => parametersOf.GetValueOrDefault(i))));
+            }
+
+            void Count(string name, Tensor tensor)
+            {
+                parametersOf[name] = OnnxImporter.IsParameter(tensor.Type) ? tensor.Count : 0;
+                Parameters += parametersOf[name];
             }
 
             foreach (var (from, to) in handedOn)

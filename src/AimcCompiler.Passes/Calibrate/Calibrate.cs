@@ -73,12 +73,13 @@ public static class Calibrate
             facts[value] = new ValueFacts(TensorType.Undefined, default);
         }
 
-        string[] inputNames = [.. graph.Header.Inputs.Select(p => p.Name)];
-        NominalExtents extents = new(graph.Header.Inputs);
+        var profiled = WithoutPackedInputs(graph, facts);
+        string[] inputNames = [.. profiled.Header.Inputs.Select(p => p.Name)];
+        NominalExtents extents = new(profiled.Header.Inputs);
         if (values.Length == 0)
         {
             // Nothing to run.
-            foreach (var port in graph.Header.Inputs)
+            foreach (var port in profiled.Header.Inputs)
             {
                 facts[port.Name] = new ValueFacts(port.Type, port.Shape.IsDefault ? default : NominalExtents.ShapeOf(port, extents.Candidates().First())) { Declared = port.Shape, Declaration = port.Declaration };
             }
@@ -89,9 +90,9 @@ public static class Calibrate
         GiveBackMemory();
         try
         {
-            using (DigitalSession session = new(ModelWriter.ExtractModel(graph, graph.Nodes, inputNames, values), new DigitalOptions(Optimize: false)))
+            using (DigitalSession session = new(ModelWriter.ExtractModel(profiled, profiled.Nodes, inputNames, values), new DigitalOptions(Optimize: false)))
             {
-                Profile profile = new(graph, session, extents, values);
+                Profile profile = new(profiled, session, extents, values);
                 profile.Run(options.Calibration is { Count: > 0 } data ? data.Sample(0) : null);
                 foreach (var (name, found) in profile.Facts)
                 {
@@ -108,6 +109,27 @@ public static class Calibrate
         {
             throw RejectedModel.Of(graph, e);
         }
+    }
+
+    /// <summary>A session takes no inputs of these types from outside: constants of zeros stand for them.</summary>
+    private static Graph WithoutPackedInputs(Graph graph, ImmutableDictionary<string, ValueFacts>.Builder facts)
+    {
+        var packed = graph.Header.Inputs.Where(i => Tensor.IsPacked(i.Type)).ToList();
+        if (packed.Count == 0)
+        {
+            return graph;
+        }
+
+        var constants = graph.Constants.ToBuilder();
+        foreach (var port in packed)
+        {
+            ImmutableArray<long> shape = port.Shape.IsDefault ? [] : [.. port.Shape.Select(d => d < 0 ? 1 : d)];
+            constants[port.Name] = Tensor.Zeros(port.Type, shape);
+            facts[port.Name] = new ValueFacts(port.Type, port.Shape.IsDefault ? default : shape) { Declared = port.Shape };
+        }
+
+        var header = graph.Header with { Inputs = [.. graph.Header.Inputs.Where(i => !Tensor.IsPacked(i.Type))] };
+        return new Graph(header, graph.Nodes, constants.ToImmutable(), graph.Facts);
     }
 
     private static void Tell(Graph graph, Profile profile, DiagnosticBag? diagnostics)

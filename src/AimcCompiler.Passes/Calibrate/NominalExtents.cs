@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using AimcCompiler.Core;
 using AimcCompiler.Ir;
 
 namespace AimcCompiler.Passes;
@@ -13,7 +14,7 @@ public sealed class NominalExtents
     private const int MaximumTries = 160;
 
     private static readonly long[] Growing = [2, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16384];
-    private static readonly int[] Ranks = [1, 2, 4, 3, 0];
+    private static readonly long[] Ranks = [1, 2, 4, 3, 0];
 
     private readonly HashSet<string> _batch = new(StringComparer.Ordinal);
     private readonly HashSet<string> _images = new(StringComparer.Ordinal);
@@ -23,7 +24,7 @@ public sealed class NominalExtents
     {
         var open = ImmutableArray.CreateBuilder<string>();
         var ranked = inputs.Where(i => !i.Shape.IsDefault).ToList();
-        _hasOpenRank = ranked.Count < inputs.Length;
+        _hasOpenRank = inputs.Any(i => i.Shape.IsDefault && i.Type != TensorType.Undefined);
         _batch.UnionWith(ranked.Where(i => i.Shape is [< 0, ..]).Select(i => NameOf(i, 0)));
         foreach (var input in ranked)
         {
@@ -59,7 +60,8 @@ public sealed class NominalExtents
         : FormattableString.Invariant($"{input.Name}.{axis}");
 
     /// <summary>Extents to try, the likely ones first; samples are one.</summary>
-    public IEnumerable<ImmutableDictionary<string, long>> Candidates() => Search().Take(MaximumTries);
+    public IEnumerable<ImmutableDictionary<string, long>> Candidates() =>
+        (_hasOpenRank ? Search().SelectMany(c => Ranks.Select(r => c.SetItem(Rank, r))) : Search()).Take(MaximumTries);
 
     /// <summary>An input's shape.</summary>
     /// <param name="input">The input.</param>
@@ -89,16 +91,6 @@ public sealed class NominalExtents
     private IEnumerable<ImmutableDictionary<string, long>> Search()
     {
         var usual = Open.ToImmutableDictionary(n => n, n => _images.Contains(n) ? Image : 1, StringComparer.Ordinal);
-        if (_hasOpenRank)
-        {
-            foreach (int rank in Ranks)
-            {
-                yield return usual.SetItem(Rank, rank);
-            }
-
-            yield break;
-        }
-
         yield return usual;
         string[] others = [.. Open.Where(n => !_images.Contains(n))];
         if (others.Length > 0)

@@ -48,7 +48,7 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
             }
         }
 
-        if (graph.Header.Inputs.Any(i => i.Shape.IsDefault || i.Type == TensorType.String || Tensor.IsPacked(i.Type)))
+        if (graph.Header.Inputs.Any(i => i.Shape.IsDefault || i.Type == TensorType.String))
         {
             // Nobody but the model's maker knows what goes in there: what ONNX Runtime infers has to do.
             foreach (string value in values)

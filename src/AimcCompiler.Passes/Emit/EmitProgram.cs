@@ -118,12 +118,14 @@ public static class EmitProgram
             return partitions.Count - 1;
         }
 
-        foreach (var (cluster, number) in clusters.Select((c, i) => (c, i)))
+        var packed = PackedValues.Find(graph);
+        foreach (var (own, number) in clusters.Select((c, i) => (c, i)))
         {
-            var inside = cluster.Select(n => n.Id).ToHashSet();
+            var cluster = WithPackedReads(graph, own, packed);
+            var inside = own.Select(n => n.Id).ToHashSet();
             var made = cluster.SelectMany(n => n.Writes).ToHashSet(StringComparer.Ordinal);
             string[] reads = [.. cluster.SelectMany(n => n.Reads).Where(v => !made.Contains(v) && !graph.Constants.ContainsKey(v)).Distinct(StringComparer.Ordinal)];
-            string[] writes = [.. cluster.SelectMany(n => n.Writes).Where(v => outputs.Contains(v) || graph.ConsumersOf(v).Any(c => !inside.Contains(c)))];
+            string[] writes = [.. own.SelectMany(n => n.Writes).Where(v => outputs.Contains(v) || (!packed.Contains(v) && graph.ConsumersOf(v).Any(c => !inside.Contains(c))))];
             if (number == clusters.Length - 1)
             {
                 writes = [.. writes, .. unwritten];
@@ -189,6 +191,22 @@ public static class EmitProgram
 
     /// <summary>What goes into a program as its producer; the version follows the assembly.</summary>
     private static string Producer { get; } = $"aimc {typeof(EmitProgram).Assembly.GetName().Version?.ToString(3)}";
+
+    /// <summary>The nodes with those that make what passes from no session to another: they run in every partition that reads it.</summary>
+    private static ImmutableArray<Node> WithPackedReads(Graph graph, ImmutableArray<Node> cluster, IReadOnlySet<string> packed)
+    {
+        var members = cluster.Select(n => n.Id).ToHashSet();
+        Stack<Node> open = new(cluster);
+        while (open.TryPop(out var node))
+        {
+            foreach (var maker in node.Reads.Where(packed.Contains).Select(graph.ProducerOf).OfType<Node>().Where(m => members.Add(m.Id)))
+            {
+                open.Push(maker);
+            }
+        }
+
+        return members.Count == cluster.Length ? cluster : [.. graph.Nodes.Where(n => members.Contains(n.Id))];
+    }
 
     /// <param name="layer">The layer.</param>
     /// <param name="first">The one whose tiles it runs on, or itself.</param>

@@ -29,7 +29,6 @@ public static class FoldConstants
     public static Graph Run(Graph graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
-
         return Fold(graph) ?? graph;
     }
 
@@ -48,7 +47,12 @@ public static class FoldConstants
             }
         }
 
-        // What a session cannot give out has to be computed where it is read.
+        if (folded.Count == 0)
+        {
+            return graph;
+        }
+
+        // What a session cannot give out stays to be computed where it is read, also where others fold over it.
         var ids = folded.Select(n => n.Id).ToHashSet();
         for (int i = folded.Count - 1; i >= 0; i--)
         {
@@ -58,13 +62,12 @@ public static class FoldConstants
             }
         }
 
-        folded.RemoveAll(n => !ids.Contains(n.Id));
-        if (folded.Count == 0)
+        if (ids.Count == 0)
         {
             return graph;
         }
 
-        string[] wanted = [.. folded.SelectMany(n => n.Writes).Where(v => graph.IsOutput(v) || graph.ConsumersOf(v).Any(c => !ids.Contains(c)))];
+        string[] wanted = [.. folded.Where(n => ids.Contains(n.Id)).SelectMany(n => n.Writes).Where(v => graph.IsOutput(v) || graph.ConsumersOf(v).Any(c => !ids.Contains(c)))];
         if (wanted.Length == 0)
         {
             return graph.With(nodes: [.. graph.Nodes.Where(n => !ids.Contains(n.Id))]);

@@ -17,7 +17,7 @@ public static class InlineBranches
     public static Graph Run(Graph graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        while (true)
+        for (bool hasChanged = false; ; hasChanged = true)
         {
             var known = Known(graph);
             if (known.Count == 0)
@@ -26,7 +26,8 @@ public static class InlineBranches
                 known = ReferenceEquals(shaped, graph) ? known : Known(shaped);
                 if (known.Count == 0)
                 {
-                    return graph;
+                    // What only served conditions goes too.
+                    return hasChanged ? graph.With(LeadingTo(graph, graph.Header.Outputs.Select(o => o.Name))) : graph;
                 }
 
                 graph = shaped;
@@ -34,6 +35,25 @@ public static class InlineBranches
 
             graph = FoldConstants.Run(BranchInliner.Inline(graph, known));
         }
+    }
+
+    /// <summary>The nodes that lead to values, in order.</summary>
+    private static ImmutableArray<Node> LeadingTo(Graph graph, IEnumerable<string> values)
+    {
+        HashSet<NodeId> needed = [];
+        Stack<Node> open = new(values.Select(graph.ProducerOf).OfType<Node>());
+        while (open.TryPop(out var node))
+        {
+            if (needed.Add(node.Id))
+            {
+                foreach (var before in graph.Predecessors(node.Id))
+                {
+                    open.Push(before);
+                }
+            }
+        }
+
+        return [.. graph.Nodes.Where(n => needed.Contains(n.Id))];
     }
 
     private static IEnumerable<Node> Branches(Graph graph) => graph.Nodes.Where(n => n.Is("If") && n.Inputs.Length == 1);
@@ -158,20 +178,7 @@ public static class InlineBranches
             return extents;
         }
 
-        HashSet<NodeId> needed = [];
-        Stack<Node> open = new(computed.Select(v => graph.ProducerOf(v)!));
-        while (open.TryPop(out var node))
-        {
-            if (needed.Add(node.Id))
-            {
-                foreach (var before in graph.Predecessors(node.Id))
-                {
-                    open.Push(before);
-                }
-            }
-        }
-
-        Node[] nodes = [.. graph.Nodes.Where(n => needed.Contains(n.Id))];
+        var nodes = LeadingTo(graph, computed);
         string[] inputs = [.. graph.Header.Inputs.Select(i => i.Name).Where(nodes.SelectMany(n => n.Reads).ToHashSet(StringComparer.Ordinal).Contains)];
         try
         {

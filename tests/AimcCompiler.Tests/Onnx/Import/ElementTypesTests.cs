@@ -3,6 +3,7 @@ using AimcCompiler.Digital;
 using AimcCompiler.Onnx;
 using AimcCompiler.Onnx.Proto;
 using AimcCompiler.Passes;
+using AimcCompiler.Runtime;
 using AimcCompiler.Tests.Passes;
 
 namespace AimcCompiler.Tests.Onnx;
@@ -47,11 +48,13 @@ public sealed class ElementTypesTests
     [InlineData(TensorType.Float8E5M2FNUZ)]
     [InlineData(TensorType.UInt4)]
     [InlineData(TensorType.Int4)]
+    [InlineData(TensorType.UInt2)]
+    [InlineData(TensorType.Int2)]
     public void EveryCodeStandsForWhatOnnxRuntimeTakesItFor(TensorType type)
     {
         byte[] codes = [.. Enumerable.Range(0, 256).Select(i => (byte)i)];
         Tensor tensor = new(type, [256 * (8 / Tensor.BitsOf(type))], codes);
-        var folded = FoldConstants.Run(new TestModel(21, 10).Constant("k", tensor).Node("Cast", "k", "y", ("to", 1)).Output("y").Import());
+        var folded = FoldConstants.Run(new TestModel(type >= TensorType.UInt2 ? 25 : 21, 10).Constant("k", tensor).Node("Cast", "k", "y", ("to", 1)).Output("y").Import());
         Assert.Equal(tensor.ToFloats(), folded.Constants["y"].Floats);
     }
 
@@ -82,6 +85,43 @@ public sealed class ElementTypesTests
         var result = Meaning.IsKeptOnTheFloatChip(model);
         Assert.Equal("MatMul", Assert.Single(result.Program.Layers).Op);
         Assert.Equal(32, result.Program.ModelParameters - 1);
+    }
+
+    /// <summary>Such values go into no session and come out of none: each partition that reads them makes them.</summary>
+    [Fact]
+    public void ActivationsOfSuchTypesPassTiles() => Assert.Equal(2, Meaning.IsKeptOnTheFloatChip(new TestModel(21, 10).Input("x", 2, 8).Floats("s", [0.25f])
+        .Constant("z", new Tensor(TensorType.Int4, [], new byte[1])).Node("QuantizeLinear", "x s z", "q").Node("DequantizeLinear", "q s z", "d").Weights("w", 8, 8)
+        .Node("MatMul", "d w", "m").Node("DequantizeLinear", "q s z", "e").Node("Add", "m e", "y").Node("MatMul", "y w", "v").Output("v")).Program.Layers.Length);
+
+    [Fact]
+    public void AnInputOfSuchATypeCompiles()
+    {
+        var model = new TestModel(21, 10).Input("q", TensorType.Int4, "N", 8).Floats("s", [0.25f]).Node("DequantizeLinear", "q s", "d").Weights("w", 8, 4).Node("MatMul", "d w", "y").Output("y");
+        var program = AimcCompilation.Compile(model.Import(), ChipReader.Read("float"), new CompileOptions()).Program;
+        Assert.Equal(TensorType.Int4, program.Values[program.Inputs.Single()].Type);
+        Assert.Single(program.Layers);
+        using Session session = new(program, new SimulationOptions());
+        var found = Assert.Throws<DiagnosticException>(() => session.Run(new Dictionary<string, Tensor> { ["q"] = Tensor.Zeros(TensorType.Int4, [1, 8]) }));
+        Assert.Equal("AIMC5002", Assert.Single(found.Diagnostics).Descriptor.Id);
+    }
+
+    [Fact]
+    public void AResultThatNoSessionGivesOutIsNotFolded()
+    {
+        var before = new TestModel(21, 10).Input("x", 2, 2).Constant("q", new Tensor(TensorType.Int4, [2, 2], new byte[] { 0x21, 0x43 }))
+            .Floats("a", [1, 2], 2).Floats("b", [3, 4], 2).Node("Add", "a b", "s").Node("Transpose", "q", "r").Node("DequantizeLinear", "r s", "d", ("axis", 1))
+            .Node("If", "c", "u", ("then_branch", Captures("r")), ("else_branch", Captures("r"))).Input("c", TensorType.Bool, 1).Node("Mul", "x d", "m").Node("Add", "m u", "y").Output("y");
+        var after = FoldConstants.Run(before.Import());
+        Assert.Equal(["Transpose", "If", "Mul", "Add"], after.Nodes.Select(n => n.OpType));
+        Assert.Equal([4f, 18, 8, 24], after.Constants["d"].Floats);
+    }
+
+    private static GraphProto Captures(string value)
+    {
+        GraphProto graph = new() { Name = "branch" };
+        graph.Node.Add(TestModel.NodeOf("Cast", [value], ["t"], ("to", 1)));
+        graph.Output.Add(new ValueInfoProto { Name = "t" });
+        return graph;
     }
 
     [Theory]

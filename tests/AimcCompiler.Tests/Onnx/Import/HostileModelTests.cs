@@ -372,6 +372,25 @@ public sealed class HostileModelTests : IDisposable
         Assert.Contains("folder", ExternalMessage([("location", "sub")]), StringComparison.Ordinal);
     }
 
+    /// <summary>A node is given to ONNX Runtime in memory, from where it finds no file.</summary>
+    [Fact]
+    public void ATensorInsideANodeComesAlongFromItsFile()
+    {
+        GraphProto branch = new() { Name = "branch" };
+        TensorProto weights = External([("location", "inner.bin")]);
+        weights.Dims[0] = 2;
+        branch.Initializer.Add(weights);
+        branch.Node.Add(TestModel.NodeOf("Mul", ["x", "w"], ["t"]));
+        branch.Output.Add(new ValueInfoProto { Name = "t" });
+        var model = new TestModel().Input("x", 2).Input("c", TensorType.Bool, 1).Node("If", "c", "y", ("then_branch", branch), ("else_branch", branch.Clone())).Output("y");
+        File.WriteAllBytes(Path.Combine(_folder, "inner.bin"), [0, 0, 0, 64, 0, 0, 64, 64]);
+        var graph = OnnxImporter.Import(Write("inner.onnx", model.ToArray()));
+        var inputs = new Dictionary<string, Tensor> { ["x"] = Tensor.FromFloats([1, 1], 2), ["c"] = new(TensorType.Bool, [1], new[] { true }) };
+        Assert.Equal([2f, 3], Passes.Meaning.Evaluate(graph, inputs).Single().Floats);
+        File.Delete(Path.Combine(_folder, "inner.bin"));
+        Assert.Contains("a tensor inside node 'if_y'", Message(() => OnnxImporter.Import(Path.Combine(_folder, "inner.onnx"))), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void FunctionsInACircleAreRefused()
     {

@@ -1,4 +1,5 @@
 using AimcCompiler.Core;
+using AimcCompiler.Digital;
 using AimcCompiler.Ir;
 using AimcCompiler.Onnx;
 using AimcCompiler.Onnx.Proto;
@@ -29,6 +30,52 @@ public sealed class OnnxImporterTests
     {
         var graph = new TestModel(9, 3).Input("x", 1, 3).Input("w", 3, 2).Weights("w", 3, 2).Node("MatMul", "x w", "y").Output("y").Import();
         Assert.Equal(["x"], graph.Header.Inputs.Select(i => i.Name));
+    }
+
+    public static TheoryData<long, long> Versions
+    {
+        get
+        {
+            TheoryData<long, long> versions = new();
+            for (long opset = 7; opset <= 26; opset++)
+            {
+                versions.Add(opset, opset < 9 ? 3 : 8);
+            }
+
+            for (long ir = 3; ir <= 13; ir++)
+            {
+                versions.Add(17, ir);
+            }
+
+            return versions;
+        }
+    }
+
+    /// <summary>From the first operator sets that ONNX Runtime knows to the last.</summary>
+    [Theory]
+    [MemberData(nameof(Versions))]
+    public void EveryVersionOfTheFormatIsReadAndWritten(long opset, long ir)
+    {
+        var model = new TestModel(opset, ir).Input("x", 1, 2, 6, 6).Weights("w", 3, 2, 3, 3).Statistics("s", 3).Ints("shape", 1, -1).Weights("k", 48, 4)
+            .Node("Conv", "x w", "c").Node("BatchNormalization", "c sg sb sm sv", "n").Node("Relu", "n", "r").Node("Reshape", "r shape", "f").Node("MatMul", "f k", "m")
+            .Node("Softmax", "m", "y", ("axis", 1)).Output("y");
+        if (ir < 4)
+        {
+            // Then every initializer is an input too.
+            model.Input("w", 3, 2, 3, 3).Input("k", 48, 4).Input("shape", TensorType.Int64, 2);
+            foreach (string statistic in (string[])["sg", "sb", "sm", "sv"])
+            {
+                model.Input(statistic, 3);
+            }
+        }
+
+        var graph = model.Import();
+        Assert.Equal("x", Assert.Single(graph.Header.Inputs).Name);
+        using DigitalSession session = new(model.ToArray(), new DigitalOptions(Optimize: false));
+        var inputs = Meaning.Inputs(graph);
+        var result = Meaning.IsKeptOnTheFloatChip(model);
+        Assert.Equal(2, result.Program.Layers.Length);
+        Meaning.Equal(session.Run(inputs), Meaning.Evaluate(graph, inputs), 0);
     }
 
     [Fact]
