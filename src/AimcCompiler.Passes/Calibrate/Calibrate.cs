@@ -41,7 +41,7 @@ public static class Calibrate
 
         if (values.Length == 0)
         {
-            return new CalibratedGraph(graph.With(facts: facts.ToImmutable()), ImmutableDictionary<string, MagnitudeHistogram>.Empty);
+            return new CalibratedGraph(OutputShapes.Settle(graph.With(facts: facts.ToImmutable())), ImmutableDictionary<string, MagnitudeHistogram>.Empty);
         }
 
         string[] inputNames = [.. graph.Header.Inputs.Select(p => p.Name)];
@@ -50,6 +50,7 @@ public static class Calibrate
         {
             using (DigitalSession session = new(ModelWriter.Extract(graph, graph.Nodes, inputNames, values), new DigitalOptions(Optimize: false)))
             {
+                ValueBudget.Check(graph, session);
                 var nominal = Profile(session, inputs, values);
                 var declared = Declared(graph, session, nominal, values);
                 for (int i = 0; i < values.Length; i++)
