@@ -4,7 +4,7 @@ using AimcCompiler.Cli;
 namespace AimcCompiler.Conformance;
 
 /// <summary>Proof on suites that nobody here wrote: what ONNX Runtime computes, a compiled program computes too.</summary>
-internal static class ConformanceRoot
+public static class ConformanceRoot
 {
     /// <summary>Runs one command line; returns the exit code.</summary>
     public static async Task<int> InvokeAsync(string[] args)

@@ -13,6 +13,8 @@ public static class Descriptors
 
     public static readonly DiagnosticDescriptor InvalidFixedInput = new("AIMC1007", Severity.Error, "An input cannot be fixed to the value");
 
+    public static readonly DiagnosticDescriptor TooLargeValues = new("AIMC1012", Severity.Error, "Values do not fit into memory");
+
     public static readonly DiagnosticDescriptor InvalidChip = new("AIMC2001", Severity.Error, "The chip description is invalid");
     public static readonly DiagnosticDescriptor UnknownChip = new("AIMC2002", Severity.Error, "There is no such chip");
     public static readonly DiagnosticDescriptor ConstantFromMemory = new("AIMC2003", Severity.Warning, "A constant of the chip is known only from memory");

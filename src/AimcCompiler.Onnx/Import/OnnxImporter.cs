@@ -154,7 +154,9 @@ public static class OnnxImporter
         }
         catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException or OverflowException)
         {
-            throw Unreadable(fileName, $"{what} {FirstLine(e.Message)}");
+            throw Unreadable(fileName, $"{what} {FirstLine(e.Message)}", e.Message.Contains("external data in", StringComparison.Ordinal)
+                ? ["put the file of weights beside the model", "aimc dump MODEL.onnx --reseed 1 -o NEW.onnx draws weights for the topology"]
+                : []);
         }
     }
 

@@ -97,6 +97,12 @@ public static partial class RejectedModel
                         : [Checker]);
         }
 
+        if (node is { OpType: "Gemm" } && NotAMatrix().IsMatch(message))
+        {
+            return new Diagnostic(
+                Descriptors.RejectedByOnnxRuntime, where, $"Gemm multiplies matrices, and {Core(message)}", "MatMul and Add instead, which take more dimensions: a fusion of the exporter made a Gemm of them");
+        }
+
         if (node is null && (Opset().IsMatch(message) || IrVersion().IsMatch(message)))
         {
             string imports = string.Join(", ", graph.Header.Opsets.OrderBy(o => o.Key, StringComparer.Ordinal)
@@ -104,19 +110,21 @@ public static partial class RejectedModel
             return new Diagnostic(
                 Descriptors.RejectedByOnnxRuntime,
                 where,
-                FormattableString.Invariant($"the model has IR version {graph.Header.IrVersion} and imports {imports}; {Guarantee().Replace(Frame().Replace(message, ""), "")}"),
+                FormattableString.Invariant($"the model has IR version {graph.Header.IrVersion} and imports {imports}; {Guarantee().Replace(Core(message), "")}"),
                 "export with an older opset");
         }
 
         string[] open = [.. graph.Header.Inputs.SelectMany(i => i.Symbols).Where(s => s.Length > 0).Distinct(StringComparer.Ordinal)];
-        string core = Frame().Replace(message, "");
         bool isShape = message.Contains("ShapeInference", StringComparison.Ordinal) || message.Contains("running", StringComparison.Ordinal);
         return new Diagnostic(
             Descriptors.RejectedByOnnxRuntime,
             where,
-            core.Length > 0 ? core : message,
+            Core(message) is { Length: > 0 } core ? core : message,
             isShape && open.Length > 0 ? [Checker, $"give symbolic dimensions sizes that fit together: --dim {open[0]}=N"] : [Checker]);
     }
+
+    /// <summary>The message without what the place says already, and without where ONNX Runtime's source says it.</summary>
+    private static string Core(string message) => SourceFile().Replace(Frame().Replace(message, ""), "");
 
     /// <summary>The node that ONNX Runtime names, or null.</summary>
     private static string? NameIn(string message)
@@ -195,7 +203,7 @@ public static partial class RejectedModel
     [GeneratedRegex(@"in node \((.*)\) is invalid")]
     private static partial Regex TypeOfNode();
 
-    [GeneratedRegex(@"Error No Op(?:set import for domain '[^']*'| registered for (\w+))")]
+    [GeneratedRegex("Error No (?:opset import for domain '|Op registered for )")]
     private static partial Regex NoOperator();
 
     [GeneratedRegex(@"([\w.]*):(\w+)\([-\d]+\) is not a registered function/op")]
@@ -212,6 +220,13 @@ public static partial class RejectedModel
 
     [GeneratedRegex(@"^ONNX Runtime only \*guarantees\* support for models stamped with official released onnx opset versions\. ")]
     private static partial Regex Guarantee();
+
+    [GeneratedRegex("[Ii]nput .*rank|rank 2")]
+    private static partial Regex NotAMatrix();
+
+    // conv.cc:261 Compute Conv : ...
+    [GeneratedRegex(@"^[\w.]+\.(?:cc|h|cpp):\d+ (?:[\w:<>~]+ )?(?:\w+ : )?")]
+    private static partial Regex SourceFile();
 
     // What the place already says.
     [GeneratedRegex(@"^ONNX Runtime: (?:This is an invalid model\. )?(?:Non-zero status code returned while running \w+ node\. Name:'[^']*' Status Message: )*(?:In Node, \(.*\) -> \(.*?\) ?, )?(?:Node \(.*?\) Op \(\w+\) )?(?:\[(?:Shape|Type)InferenceError\] )?(?:Error )?(?:Exception during initialization: )?")]

@@ -84,7 +84,7 @@ public static class Calibrate
                 facts[port.Name] = new ValueFacts(port.Type, port.Shape.IsDefault ? default : NominalExtents.ShapeOf(port, extents.Candidates().First())) { Declared = port.Shape, Declaration = port.Declaration };
             }
 
-            return graph.With(facts: facts.ToImmutable());
+            return OutputShapes.Settle(graph.With(facts: facts.ToImmutable()));
         }
 
         GiveBackMemory();

@@ -73,6 +73,12 @@ public static class FoldConstants
             return graph.With(nodes: [.. graph.Nodes.Where(n => !ids.Contains(n.Id))]);
         }
 
+        long before = graph.Constants.Values.Sum(c => c.Count);
+        if (ValueBudget.Largest(graph, folded) > before + MaximumGrowth)
+        {
+            return graph;
+        }
+
         IReadOnlyList<Tensor> results;
         try
         {
@@ -84,7 +90,6 @@ public static class FoldConstants
             return null;
         }
 
-        long before = graph.Constants.Values.Sum(c => c.Count);
         if (results.Sum(r => r.Count) > before + MaximumGrowth)
         {
             return graph;

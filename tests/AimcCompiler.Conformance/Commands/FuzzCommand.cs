@@ -22,6 +22,9 @@ internal static class FuzzCommand
     private const long MemoryBase = 200L << 20;
     private const int MemoryFactor = 4;
 
+    /// <summary>A mutant that hung while others kept the machine busy gets so many times the watchdog's time when it runs again.</summary>
+    private const int SecondChance = 3;
+
     private static readonly TimeSpan Watchdog = TimeSpan.FromSeconds(10);
 
     public static Command Create()
@@ -87,22 +90,30 @@ internal static class FuzzCommand
 
     private sealed class FuzzRun(int seed, int workers, TimeSpan watchdog, string? save, string folder, TextWriter log, CancellationToken cancellation)
     {
+        private readonly Dictionary<string, long> _intactBytes = new(StringComparer.Ordinal);
         private readonly Dictionary<string, double> _intactSeconds = new(StringComparer.Ordinal);
         private readonly List<FuzzFinding> _findings = [];
         private readonly List<FuzzFinding> _large = [];
+        private readonly List<(string Model, int Number)> _hung = [];
         private int _mutants;
         private int _accepted;
         private int _rejected;
 
-        /// <summary>How long each intact model takes: its mutants get that on top of the watchdog's time.</summary>
-        public void MeasureIntact(string[] models) => new WorkerPool("fuzz", workers, FilesPerProcess).Run(
+        /// <summary>What each intact model takes: its mutants get that time on top of the watchdog's, and that memory where it is more than their due
+        /// (topologies expand their weights before anything can be wrong with them).</summary>
+        public void MeasureIntact(string[] models) => new WorkerPool("fuzz", workers, requestsPerProcess: 1).Run(
             [.. models.Select(m => JsonSerializer.Serialize(new FuzzRequest(m, Intact, seed, folder)))],
             _ => TimeSpan.FromMinutes(10),
             (i, answer) =>
             {
-                _intactSeconds[models[i]] = answer is Answered a ? JsonSerializer.Deserialize<FuzzOutcome>(a.Json)!.Seconds : 0;
-                if (answer is not Answered)
+                if (answer is Answered answered)
                 {
+                    var outcome = JsonSerializer.Deserialize<FuzzOutcome>(answered.Json)!;
+                    (_intactSeconds[models[i]], _intactBytes[models[i]]) = (outcome.Seconds, outcome.ExtraBytes);
+                }
+                else
+                {
+                    _intactSeconds[models[i]] = 0;
                     _findings.Add(new FuzzFinding(Name(models[i], Intact), "crash", answer.ToString()!));
                 }
             },
@@ -132,23 +143,22 @@ internal static class FuzzCommand
             List<(string Model, int Number)> suspects = [];
             Run(mutants, FilesPerProcess, (mutant, outcome) =>
             {
-                if (outcome.ExtraBytes > Due(outcome))
+                if (outcome.ExtraBytes > Due(mutant.Model, outcome))
                 {
                     suspects.Add(mutant);
                 }
             });
 
-            // What files before it left in a process is not a file's own: a suspect gets a process of its own.
-            var counts = (_mutants, _accepted, _rejected);
+            // What files before it left in a process is not a file's own, nor is the time that others took: a suspect gets a process of its own.
+            suspects.AddRange(_hung);
             Run([.. suspects], 1, (mutant, outcome) =>
             {
-                if (outcome.ExtraBytes > Due(outcome))
+                if (outcome.ExtraBytes > Due(mutant.Model, outcome))
                 {
                     string detail = string.Create(CultureInfo.InvariantCulture, $"{outcome.ExtraBytes >> 20} MB for a file of {outcome.FileBytes / 1048576.0:0.0} MB ({outcome.How}; {outcome.Verdict}) {outcome.Message}");
                     (outcome.Verdict == FuzzVerdict.Accepted ? _large : _findings).Add(new FuzzFinding(Name(mutant.Model, mutant.Number), "memory", detail));
                 }
             }, isSecondRun: true);
-            (_mutants, _accepted, _rejected) = counts;
         }
 
         public int Write(AimcConsole console, string format)
@@ -172,22 +182,24 @@ internal static class FuzzCommand
             string kinds = string.Join(", ", ((string[])["crash", "hang", "exception", "memory", "no place"]).Select(k => string.Create(CultureInfo.InvariantCulture, $"{k} {_findings.Count(f => f.Kind == k)}")));
             console.Output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{_mutants} mutants, {_accepted} compile, {_rejected} are refused; findings: {kinds}; {_large.Count} compile with more than {MemoryFactor} times the file and {MemoryBase >> 20} MB"));
+                $"{_mutants} mutants, {_accepted} compile, {_rejected} are refused; findings: {kinds}; {_large.Count} compile with more memory than {MemoryFactor} times the file (or what the intact file takes) and {MemoryBase >> 20} MB"));
             return _findings.Count == 0 ? CommandOutcome.Done : CommandOutcome.Rejected;
         }
 
-        private static long Due(FuzzOutcome outcome) => MemoryBase + (MemoryFactor * outcome.FileBytes);
+        private long Due(string model, FuzzOutcome outcome) => MemoryBase + Math.Max(MemoryFactor * outcome.FileBytes, _intactBytes.GetValueOrDefault(model));
 
         private static string Name(string model, int number) => string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(model)}:{number}");
 
         private void Run((string Model, int Number)[] mutants, int filesPerProcess, Action<(string Model, int Number), FuzzOutcome> also, bool isSecondRun = false) =>
             new WorkerPool("fuzz", workers, filesPerProcess).Run(
                 [.. mutants.Select(m => JsonSerializer.Serialize(new FuzzRequest(m.Model, m.Number, seed, folder)))],
-                i => watchdog + TimeSpan.FromSeconds(_intactSeconds.GetValueOrDefault(mutants[i].Model)),
+                i => (isSecondRun ? SecondChance : 1) * (watchdog + TimeSpan.FromSeconds(_intactSeconds.GetValueOrDefault(mutants[i].Model))),
                 (i, answer) =>
                 {
-                    _mutants++;
-                    if (_mutants % 500 == 0)
+                    // A suspect that hung has not been counted yet.
+                    bool isNew = !isSecondRun || _hung.Contains(mutants[i]);
+                    _mutants += isSecondRun ? 0 : 1;
+                    if (!isSecondRun && _mutants % 500 == 0)
                     {
                         log.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_mutants} mutants, {_findings.Count} findings"));
                     }
@@ -197,22 +209,31 @@ internal static class FuzzCommand
                     if (answer is Answered answered)
                     {
                         var outcome = JsonSerializer.Deserialize<FuzzOutcome>(answered.Json)!;
-                        _accepted += outcome.Verdict == FuzzVerdict.Accepted ? 1 : 0;
-                        _rejected += outcome.Verdict is FuzzVerdict.Rejected or FuzzVerdict.RejectedWithoutPlace ? 1 : 0;
+                        _accepted += isNew && outcome.Verdict == FuzzVerdict.Accepted ? 1 : 0;
+                        _rejected += isNew && outcome.Verdict is (FuzzVerdict.Rejected or FuzzVerdict.RejectedWithoutPlace) ? 1 : 0;
                         finding = outcome.Verdict switch
                         {
                             FuzzVerdict.Exception => new FuzzFinding(name, "exception", $"{outcome.How}: {outcome.Message}"),
                             FuzzVerdict.RejectedWithoutPlace => new FuzzFinding(name, "no place", $"{outcome.How}: {outcome.Message}"),
                             _ => null,
                         };
+                        if (outcome.Verdict == FuzzVerdict.Rejected && isNew)
+                        {
+                            log.WriteLine(Printable.Of($"{name}: {outcome.How}: {outcome.Message}", 500));
+                        }
+
                         also(mutants[i], outcome);
+                    }
+                    else if (answer is Hung && !isSecondRun)
+                    {
+                        _hung.Add(mutants[i]);
                     }
                     else
                     {
                         finding = new FuzzFinding(name, answer is Hung ? "hang" : "crash", answer.ToString()!);
                     }
 
-                    if (finding is not null && !isSecondRun)
+                    if (finding is not null && (isNew || answer is not Answered))
                     {
                         _findings.Add(finding);
                         if (save is not null)

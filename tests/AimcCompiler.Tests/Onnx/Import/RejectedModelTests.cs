@@ -69,6 +69,22 @@ public sealed class RejectedModelTests
     }
 
     [Fact]
+    public void ADomainThatIsNotImportedIsAnOperatorThatNobodyHas()
+    {
+        var model = new TestModel().Input("x", 1).Output("y");
+        model.Proto.Graph.Node.Add(new NodeProto { OpType = "MultiThreshold", Domain = "finn.custom_op.general", Name = "odd", Input = { "x" }, Output = { "y" } });
+        Assert.Equal("there is no operator 'MultiThreshold' in domain 'finn.custom_op.general'; it is an operator of FINN", Refused(model).Message);
+    }
+
+    [Fact]
+    public void AGemmOfMoreDimensionsWasAMatMul()
+    {
+        var found = Refused(new TestModel().Input("x", 2, 3, 4).Weights("w", 4, 5).Node("Gemm", "x w", "y").Output("y"));
+        Assert.StartsWith("Gemm multiplies matrices, and Input 0 expected to have rank 2", found.Message, StringComparison.Ordinal);
+        Assert.Contains("MatMul and Add instead", Assert.Single(found.Levers), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void AnOpsetOfTheFutureIsNamed()
     {
         var found = Refused(new TestModel(opset: 128).Input("x", 1).Node("Relu", "x", "y").Output("y"));

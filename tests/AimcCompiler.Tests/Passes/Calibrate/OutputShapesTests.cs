@@ -19,12 +19,22 @@ public sealed class OutputShapesTests
         Assert.Equal(shape, program.Values[program.Outputs[0]].Shape);
     }
 
+    /// <summary>Nothing is run where all is constant.</summary>
+    [Fact]
+    public void AConstantOutputHasTheShapeOfItsConstant()
+    {
+        var model = new TestModel().Input("x", 1).Weights("y", 2, 3);
+        model.Proto.Graph.Output.Add(TestModel.Port("y", TensorType.Float, 1L << 40, 3));
+        var program = AimcCompilation.Compile(model.Import(), ChipReader.Read("float"), new CompileOptions()).Program;
+        Assert.Equal(new long[] { 2, 3 }, program.Values[program.Outputs[0]].Shape.ToArray());
+    }
+
     [Fact]
     public void WhatIsOpenStaysOpen()
     {
         var model = new TestModel().Input("x", "N", 2).Weights("w", 2, 3).Node("MatMul", "x w", "y");
         model.Proto.Graph.Output.Add(TestModel.Port("y", TensorType.Float, "N", 99));
         var program = AimcCompilation.Compile(model.Import(), ChipReader.Read("float"), new CompileOptions()).Program;
-        Assert.Equal([-1L, 3L], program.Values[program.Outputs[0]].Shape);
+        Assert.Equal(new long[] { -1, 3 }, program.Values[program.Outputs[0]].Shape.ToArray());
     }
 }

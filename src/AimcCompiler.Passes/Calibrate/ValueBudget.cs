@@ -1,0 +1,54 @@
+using AimcCompiler.Core;
+using AimcCompiler.Digital;
+using AimcCompiler.Ir;
+using AimcCompiler.Onnx;
+
+namespace AimcCompiler.Passes;
+
+/// <summary>Sizes of values as far as ONNX Runtime infers them without running anything: a file of a hundred bytes can ask for terabytes.</summary>
+internal static class ValueBudget
+{
+    /// <summary>Elements of the largest value that some nodes write from constants; 0 where no size is known beforehand.</summary>
+    public static double Largest(Graph graph, IReadOnlyList<Node> nodes)
+    {
+        try
+        {
+            using DigitalSession session = new(ModelWriter.Extract(graph, nodes, [], [.. nodes.SelectMany(n => n.Writes)]), new DigitalOptions(Optimize: false));
+            return session.Outputs.Select(Elements).DefaultIfEmpty().Max();
+        }
+        catch (DigitalException)
+        {
+            return 0;
+        }
+    }
+
+    /// <param name="graph">The model.</param>
+    /// <param name="session">With all its values as outputs: a run holds all of them at once.</param>
+    /// <exception cref="DiagnosticException">They take more memory than there is.</exception>
+    public static void Check(Graph graph, DigitalSession session) => Check(graph, session, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+
+    /// <inheritdoc cref="Check(Graph, DigitalSession)"/>
+    internal static void Check(Graph graph, DigitalSession session, long available)
+    {
+        double needed = session.Outputs.Sum(Bytes);
+        if (needed <= available)
+        {
+            return;
+        }
+
+        var largest = session.Outputs.MaxBy(Bytes)!;
+        string where = graph.ProducerOf(largest.Name) is { } node ? $"node '{node.Name}' ({node.QualifiedOp})" : $"value '{largest.Name}'";
+        throw new DiagnosticException(
+            Descriptors.TooLargeValues,
+            $"{graph.Header.FileName}: {where}",
+            FormattableString.Invariant(
+                $"writes '{largest.Name}' of {largest.Type} {Tensor.Format(largest.Shape)}; the model's values take {needed / (1 << 30):0.#} GiB together, and there are {available / (double)(1 << 30):0.#} GiB of memory"),
+            "smaller inputs (--dim NAME=N)",
+            "a machine with more memory");
+    }
+
+    private static double Bytes(DigitalPort port) => Elements(port) * (port.IsTensor && Enum.IsDefined(port.Type) ? Tensor.SizeOf(port.Type) : 1);
+
+    /// <summary>0 where an extent is open.</summary>
+    private static double Elements(DigitalPort port) => port.IsTensor && port.Shape.All(d => d >= 0) ? port.Shape.Aggregate(1.0, (count, d) => count * d) : 0;
+}
