@@ -13,6 +13,7 @@ public static class Descriptors
 
     public static readonly DiagnosticDescriptor InvalidFixedInput = new("AIMC1007", Severity.Error, "An input cannot be fixed to the value");
 
+    public static readonly DiagnosticDescriptor NotProfiled = new("AIMC1008", Severity.Warning, "The model could not be run while compiling");
     public static readonly DiagnosticDescriptor TooLargeValues = new("AIMC1012", Severity.Error, "Values do not fit into memory");
 
     public static readonly DiagnosticDescriptor InvalidChip = new("AIMC2001", Severity.Error, "The chip description is invalid");

@@ -204,7 +204,7 @@ public sealed record GraphHeader
     /// <summary>Serialized FunctionProtos of the model, opaque here.</summary>
     public required ImmutableArray<ReadOnlyMemory<byte>> Functions { get; init; }
 
-    /// <summary>Floating-point and quantised initializer elements of the model as given.</summary>
+    /// <summary>Floating-point and quantised elements of the model's initializers and Constant nodes, as given.</summary>
     public required long Parameters { get; init; }
 
     /// <summary>Every node of the model as given, before any pass: name, operator, parameters.</summary>

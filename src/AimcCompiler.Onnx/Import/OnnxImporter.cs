@@ -116,6 +116,13 @@ public static class OnnxImporter
                     throw Unreadable(fileName, $"value '{proto.Output[0]}' is written twice");
                 }
 
+                // An initializer by another name.
+                if (IsParameter(constant.Type))
+                {
+                    parameters += constant.Count;
+                    parametersOf[proto.Output[0]] = constant.Count;
+                }
+
                 continue;
             }
 

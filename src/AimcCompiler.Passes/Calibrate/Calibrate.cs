@@ -134,6 +134,15 @@ public static class Calibrate
 
     private static void Tell(Graph graph, Profile profile, DiagnosticBag? diagnostics)
     {
+        if (profile.Excuse is { } excuse)
+        {
+            diagnostics?.Add(
+                Descriptors.NotProfiled,
+                graph.Header.FileName,
+                $"does not run on nominal inputs ({excuse}); shapes are what ONNX Runtime infers, and what depends on the inputs' values is not known",
+                "--calibrate DATA gives it real ones");
+        }
+
         var taken = profile.Taken;
         if (diagnostics is not null && taken.Length > 0)
         {

@@ -17,6 +17,9 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
     /// <summary>What open dimensions were taken as, but for those that count samples.</summary>
     public ImmutableArray<(string Name, long Extent)> Taken { get; private set; } = [];
 
+    /// <summary>Why no run could be had, and facts are what ONNX Runtime infers; null = there was one.</summary>
+    public string? Excuse { get; private set; }
+
     /// <param name="sample">A sample that is known to fit; null = none.</param>
     /// <exception cref="DiagnosticException">The model runs with none of the extents tried.</exception>
     public void Run(IReadOnlyDictionary<string, Tensor>? sample)
@@ -48,9 +51,10 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
             }
         }
 
-        if (graph.Header.Inputs.Any(i => i.Shape.IsDefault || i.Type == TensorType.String))
+        if (graph.Header.Inputs.Any(i => i.Shape.IsDefault || i.Type == TensorType.String) || !graph.Nodes.Any(NeedsRun))
         {
-            // Nobody but the model's maker knows what goes in there: what ONNX Runtime infers has to do.
+            // Nobody but the model's maker knows what goes in there (indices, extents, axes): what ONNX Runtime infers has to do.
+            Excuse = first?.Message ?? "an input is too large";
             foreach (string value in values)
             {
                 Facts[value] = Inferred(_inferred[value]);
@@ -64,14 +68,25 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
             return;
         }
 
-        throw extents.Open.IsEmpty
-            ? first!
-            : new DiagnosticException(
-                Descriptors.UnknownDimension,
-                graph.Header.FileName,
-                $"does not run with any of the extents tried for {string.Join(", ", extents.Open)}; with the first of them: {first?.Message ?? "an input is too large"}",
-                $"--dim {string.Join(" --dim ", extents.Open.Select(n => $"{n}=N"))}");
+        if (extents.Open.IsEmpty)
+        {
+            throw first!;
+        }
+
+        var rejected = first is null ? null : RejectedModel.Of(graph, first).Diagnostics[0];
+        throw new DiagnosticException(
+            Descriptors.UnknownDimension,
+            rejected?.Where ?? graph.Header.FileName,
+            $"does not run with any of the extents tried for {string.Join(", ", extents.Open)}; with the first of them: {rejected?.Message ?? "an input is too large"}",
+            $"--dim {string.Join(" --dim ", extents.Open.Select(n => $"{n}=N"))}");
     }
+
+    /// <summary>A product with constants, of whose result ONNX Runtime does not infer the shape: without a run it cannot go to tiles.</summary>
+    private bool NeedsRun(Node node) =>
+        (node.Is("Conv") || node.Is("Gemm") || node.Is("MatMul") || node.ReadsGates)
+        && node.Inputs.Any(i => graph.Constants.TryGetValue(i, out var constant) && Tensor.IsFloating(constant.Type))
+        && node.Outputs is [{ Length: > 0 } output, ..]
+        && (!_inferred.TryGetValue(output, out var port) || port.Shape.IsEmpty || port.Shape.Any(d => d < 0));
 
     private ImmutableDictionary<string, ImmutableArray<long>> Shapes(ImmutableDictionary<string, long> candidate, long? samples) =>
         graph.Header.Inputs.ToImmutableDictionary(p => p.Name, p => NominalExtents.ShapeOf(p, candidate, samples), StringComparer.Ordinal);

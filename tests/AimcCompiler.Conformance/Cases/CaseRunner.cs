@@ -117,11 +117,19 @@ internal static class CaseRunner
         using Session session = new(program, new SimulationOptions());
         return Differences(examples, example =>
         {
-            var inputs = example.Inputs.ToDictionary(
-                i => i.Name,
-                i => i.Value is StoredTensor tensor ? tensor.Tensor : throw new NotSupportedException($"input '{i.Name}' is {i.Value}, and a session takes tensors"),
-                StringComparer.Ordinal);
-            return [.. session.Run(inputs).Select(t => new StoredTensor(t))];
+            var given = example.Inputs.Where(i => i.Value is not StoredNothing).ToDictionary(i => i.Name, i => StoredDigital.Of(i.Value), StringComparer.Ordinal);
+            try
+            {
+                // An output may be an input: it is read before either is disposed of.
+                return [.. session.Run(given).Select(StoredDigital.Take)];
+            }
+            finally
+            {
+                foreach (var value in given.Values)
+                {
+                    value.Dispose();
+                }
+            }
         });
     }
 
