@@ -86,8 +86,23 @@ public static class AimcCompilation
         string? calibration = options.Calibration is null ? null : ProgramRanges.Describe(options.CalibrationQuantile);
         var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration), ProgramVerifier.Verify, Print);
         Warn(program, diagnostics);
+        TellOfEmbeddings(program, diagnostics);
         WarnOfClipping(program, diagnostics);
         return new CompilationResult(program, [.. diagnostics.Diagnostics]);
+    }
+
+    /// <summary>The model with every product that is part of an operator taken out of it. Names of values are those of any program compiled from the model: what a layer
+    /// writes has its counterpart here.</summary>
+    /// <param name="model">As it was imported.</param>
+    /// <param name="fixedInputs">Inputs that the program does not take, and their values.</param>
+    /// <exception cref="DiagnosticException">ONNX Runtime rejects the model.</exception>
+    public static Graph TakeApart(Graph model, ImmutableDictionary<string, string> fixedInputs)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        CompileOptions options = new() { Fixed = fixedInputs, Depthwise = DepthwisePolicy.Packed, AnalogEmbedding = true };
+        DiagnosticBag diagnostics = new();
+        var simple = InlineBranches.Run(FoldConstants.Run(FixInputs.Run(model, options, diagnostics)));
+        return ExpandMvms.Run(Calibrate.InferTypes(ExpandMvms.Run(simple, options), options), options);
     }
 
     private static void VerifyPlaced(PlacedGraph placed, ChipDescription chip)
@@ -112,6 +127,21 @@ public static class AimcCompilation
                 $"compiled with {ProgramRanges.Lacking(program, layer)}; chip '{program.Chip.Name}' cannot run it before they are known",
                 "--calibrate DATA",
                 "evaluate calibrates on the first 512 samples");
+        }
+    }
+
+    /// <summary>What embedding tables on tiles cost: one row of a whole table is read for each look-up.</summary>
+    private static void TellOfEmbeddings(MappedProgram program, DiagnosticBag diagnostics)
+    {
+        foreach (var layer in program.Layers.Where(l => l.Op == "Gather"))
+        {
+            int tiles = layer.Blocks.Select(b => b.Tile).Distinct().Count();
+            diagnostics.Add(
+                Descriptors.EmbeddingOnTiles,
+                $"{program.ModelName}: node '{layer.Name}' (Gather)",
+                FormattableString.Invariant(
+                    $"a table of {layer.Rows} x {layer.Columns} takes {tiles} tiles; each of {layer.VectorsPerInference} look-ups of an inference runs all of them, to read one row"),
+                "leave out --analog-embedding: a digital look-up reads the row alone");
         }
     }
 

@@ -88,7 +88,7 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>Runs one batch of a model that takes or gives what is no tensor: sequences and optionals.</summary>
-    /// <param name="inputs">The model's inputs by name; they stay the caller's.</param>
+    /// <param name="inputs">The model's inputs by name, but for optionals that hold nothing; they stay the caller's.</param>
     /// <param name="samples">Samples in the batch.</param>
     /// <param name="firstSample">Index of the batch's first sample in the data set.</param>
     /// <param name="cancellation">Stops between instructions.</param>
@@ -102,6 +102,12 @@ public sealed class Session : IDisposable
         {
             if (!inputs.TryGetValue(_program.Values[input].Name, out var value))
             {
+                // An optional may hold nothing; the partition that reads it says whether it has to.
+                if (_program.Values[input].Type == TensorType.Undefined)
+                {
+                    continue;
+                }
+
                 throw Missing(_program.Values[input].Name);
             }
 
@@ -123,7 +129,7 @@ public sealed class Session : IDisposable
         {
             foreach (int input in _program.Inputs)
             {
-                values[input] = inputs[_program.Values[input].Name];
+                values[input] = inputs.GetValueOrDefault(_program.Values[input].Name);
             }
 
             Execution execution = new(this, values, samples, firstSample, observe, cancellation);

@@ -25,6 +25,11 @@ internal sealed class MappingOptions
     private readonly Option<string> _depthwise = new Option<string>("--depthwise") { Description = "Depthwise convolutions", DefaultValueFactory = _ => "digital" }
         .AcceptOnlyFromAmong("digital", "packed", "dense");
 
+    private readonly Option<bool> _analogEmbedding = new("--analog-embedding") { Description = "Embedding tables on tiles too, read with one-hot vectors (costs a tile row for every entry)" };
+
+    private readonly Option<string> _equalWeights = new Option<string>("--equal-weights") { Description = "Layers with equal weights: one copy on tiles, or one each", DefaultValueFactory = _ => "share" }
+        .AcceptOnlyFromAmong("share", "copy");
+
     private readonly Option<string[]> _analog = new("--analog") { Description = "A node that must be on tiles; may be repeated", HelpName = "NODE" };
 
     private readonly Option<string[]> _digital = new("--digital") { Description = "A node that must be digital; may be repeated", HelpName = "NODE" };
@@ -46,7 +51,7 @@ internal sealed class MappingOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _fix, _analog, _digital, _fallback, _depthwise })
+        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _fix, _analog, _digital, _fallback, _depthwise, _analogEmbedding, _equalWeights })
         {
             command.Options.Add(option);
         }
@@ -54,7 +59,7 @@ internal sealed class MappingOptions
 
     /// <summary>The mapping options that the user gave and that only a compile can follow.</summary>
     public IEnumerable<string> Given(ParseResult parsed) =>
-        new Option[] { Chip, _set, _chips, _dim, _fix, _analog, _digital, _fallback, _depthwise }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
+        new Option[] { Chip, _set, _chips, _dim, _fix, _analog, _digital, _fallback, _depthwise, _analogEmbedding, _equalWeights }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
 
     public double InputQuantile(ParseResult parsed) => Quantile(parsed.GetValue(_inputRange)!);
 
@@ -77,6 +82,8 @@ internal sealed class MappingOptions
         Chips = Chips(parsed.GetValue(_chips)!),
         Fallback = parsed.GetValue(_fallback) == "digital" ? FallbackPolicy.Digital : FallbackPolicy.Error,
         Depthwise = Enum.Parse<DepthwisePolicy>(parsed.GetValue(_depthwise)!, ignoreCase: true),
+        AnalogEmbedding = parsed.GetValue(_analogEmbedding),
+        SharesWeights = parsed.GetValue(_equalWeights) == "share",
         Analog = [.. parsed.GetValue(_analog) ?? []],
         Digital = [.. parsed.GetValue(_digital) ?? []],
         Dimensions = Dimensions(parsed.GetValue(_dim) ?? []),

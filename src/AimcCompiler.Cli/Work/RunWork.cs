@@ -81,24 +81,22 @@ internal static class RunWork
         {
             warnings = [.. Comparison.WarnOfOther(program, model)];
             string[] layerValues = [.. program.Layers.Select(l => program.Values[l.Output].Name)];
-            string[] values = request.PerLayer ? [.. names, .. layerValues.Except(names)] : [.. names];
-            var (plain, optimized) = Comparison.Reference(model, values, ProgramInputs.WithFixed(program, inputs));
-            var byName = values.Select((v, i) => (v, i)).ToDictionary(p => p.v, p => p.i, StringComparer.Ordinal);
+            var reference = Comparison.Reference(model, names, request.PerLayer ? layerValues : [], ProgramInputs.WithFixed(program, inputs), program.Fixed);
             for (int i = 0; i < outputs.Length; i++)
             {
-                compared[i] = Comparison.Compare(names[i], outputs[i], plain[i], optimized[i], samples);
+                compared[i] = Comparison.Compare(names[i], outputs[i], reference[names[i]], samples);
             }
 
             if (request.PerLayer)
             {
+                // What a time loop does inside has no counterpart in the model: its sequence has.
                 comparedLayers =
                 [
-                    .. program.Layers.Select((l, i) =>
-                        Comparison.Compare(l.Name, layers[i], plain[byName[layerValues[i]]], optimized[byName[layerValues[i]]], samples)),
+                    .. program.Layers.Select((l, i) => (Layer: l, Index: i)).Where(l => reference.ContainsKey(layerValues[l.Index]))
+                        .Select(l => Comparison.Compare(l.Layer.Name, layers[l.Index], reference[layerValues[l.Index]], samples)),
                 ];
             }
         }
-
         else
         {
             for (int i = 0; i < expected.Length; i++)

@@ -17,7 +17,7 @@ public sealed class DigitalPartitions(MappedProgram program) : IDisposable
         var partition = program.Partitions[index];
         try
         {
-            var inputs = partition.Inputs.ToDictionary(i => program.Values[i].Name, i => values[i]!, StringComparer.Ordinal);
+            var inputs = partition.Inputs.Where(i => values[i] is not null).ToDictionary(i => program.Values[i].Name, i => values[i]!, StringComparer.Ordinal);
             var outputs = _sessions[index].Value.Run(inputs, [.. partition.Outputs.Select(o => program.Values[o].Name)], cancellation);
             for (int i = 0; i < outputs.Count; i++)
             {

@@ -124,11 +124,12 @@ internal static class ModelRunner
         using Session session = new(read, new SimulationOptions());
         var outputs = session.Run(inputs);
         string[] names = [.. read.Outputs.Select(o => read.Values[o].Name)];
-        var (plain, optimized) = Comparison.Reference(model, names, inputs);
-        return [.. names.Select((name, i) => Comparison.Compare(name, outputs[i], plain[i], optimized[i], samples: 1))];
+        var reference = Comparison.Reference(model, names, [], inputs);
+        return [.. names.Select((name, i) => Comparison.Compare(name, outputs[i], reference[name], samples: 1))];
     }
 
     private static double Share(MappedProgram program) => program.ModelParameters == 0
         ? 0
-        : program.Nodes.Where(n => n.Home == Home.Analog || n.Reason == FallbackReason.Depthwise).Sum(n => n.Parameters) / (double)program.ModelParameters;
+        : (program.Layers.Where(l => l.SharesTilesOf is null).Sum(l => (long)l.Groups * l.Rows * l.Columns) + program.Nodes.Where(n => n.Reason == FallbackReason.Depthwise).Sum(n => n.Parameters))
+            / (double)program.ModelParameters;
 }
