@@ -130,6 +130,12 @@ public sealed record LayerReport
     /// <summary>Tiles of all copies.</summary>
     public required long Tiles { get; init; }
 
+    /// <summary>The earlier layer on whose tiles it runs, in turn with it; null = its own.</summary>
+    public required string? SharesTilesOf { get; init; }
+
+    /// <summary>It runs once a time step of a recurrence: every MVM waits for the one before it.</summary>
+    public required bool IsRecurrent { get; init; }
+
     public required int Copies { get; init; }
 
     /// <summary>Bit slices of a weight.</summary>

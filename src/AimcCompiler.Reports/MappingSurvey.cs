@@ -92,6 +92,8 @@ internal static class MappingSurvey
             MvmPerInference = layer.VectorsPerInference,
             Macs = survey.Macs,
             Tiles = survey.Tiles,
+            SharesTilesOf = layer.SharesTilesOf is { } owner ? program.Layers[owner].Name : null,
+            IsRecurrent = survey.Work.IsSerial,
             Copies = layer.Copies,
             Slices = new TileGeometry(tile).Slices,
             CellsUsed = survey.CellsUsed,
@@ -164,6 +166,13 @@ internal static class MappingSurvey
         {
             yield return new FindingReport(
                 Descriptors.NoRanges.Id, Text($"{missing.Length} of {surveys.Length} layers have no input ranges"), missing, "compile with --calibrate DATA");
+        }
+
+        ImmutableArray<string> sharing = [.. surveys.Where(s => s.Layer.SharesTilesOf is not null).Select(s => s.Layer.Name)];
+        if (!sharing.IsEmpty)
+        {
+            yield return new FindingReport(
+                null, Text($"{sharing.Length} of {surveys.Length} layers run on the tiles of another with the same weights, in turn with it"), sharing, "--equal-weights copy gives each its own");
         }
 
         if (program.Chip.Tile.Adc.Bits is { } bits)

@@ -70,6 +70,16 @@ public static class TextReport
             : "column sums are real numbers";
         Line(console, Text($"ADC         {BitsOf(layer.Adc.Bits)}, range {Name(layer.Adc.Range)}, {needs}; {Quantity.Count(layer.Adc.ConversionsPerMvm)} conversions per MVM"));
         Line(console, Text($"work        {Quantity.Count(layer.MvmPerInference)} MVM per inference, {(layer.Copies == 1 ? "1 copy" : Text($"{layer.Copies} copies"))}, time {Time(layer.TimeNs)}, energy {Energy(layer.EnergyPj)}"));
+        if (layer.IsRecurrent)
+        {
+            Line(console, "            one MVM after another, one a time step");
+        }
+
+        if (layer.SharesTilesOf is { } owner)
+        {
+            Line(console, $"            on the tiles of layer '{Printable.Of(owner)}', which has the same weights, in turn with it");
+        }
+
         Line(console, "");
         WriteBlocks(console, detail.Blocks, withTile: true);
     }

@@ -103,7 +103,8 @@ public sealed class FloatTests : IDisposable
         JsonElement report = AimcTool.Json("compile", model, "--chip", "float", "-o", program);
         JsonElement run = AimcTool.Json("run", program, "--compare", model, "--per-layer");
         var layers = run.GetProperty("layers").EnumerateArray().ToList();
-        Assert.Equal(report.GetProperty("layers").GetArrayLength(), layers.Count);
+        // What a time loop does inside has no counterpart in the model.
+        Assert.Equal(report.GetProperty("layers").EnumerateArray().Count(l => !l.GetProperty("is_recurrent").GetBoolean()), layers.Count);
         Assert.NotEmpty(layers);
         Assert.All([.. layers, .. run.GetProperty("outputs").EnumerateArray()], v => Assert.True(v.GetProperty("equal").GetBoolean(), v.ToString()));
         Assert.Equal(0, run.GetProperty("clipped_conversions").GetInt64());

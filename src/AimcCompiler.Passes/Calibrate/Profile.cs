@@ -9,6 +9,9 @@ namespace AimcCompiler.Passes;
 /// <summary>Types and shapes of a model's values, from runs on nominal inputs: they serve shapes, never ranges.</summary>
 internal sealed class Profile(Graph graph, DigitalSession session, NominalExtents extents, string[] values)
 {
+    /// <summary>Multiply-accumulates that a run on made-up inputs may cost: some ten seconds. What needs more is typed by inference alone, if that says enough.</summary>
+    private const long MaximumWork = 400_000_000_000;
+
     private readonly Dictionary<string, DigitalPort> _inferred = session.Outputs.ToDictionary(o => o.Name, StringComparer.Ordinal);
     private readonly Dictionary<string, DigitalPort> _inputs = session.Inputs.ToDictionary(i => i.Name, StringComparer.Ordinal);
 
@@ -35,6 +38,12 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
             }
         }
 
+        if (!graph.Nodes.Any(NeedsRun) && Work() > MaximumWork)
+        {
+            TakeInferred();
+            return;
+        }
+
         // Indices are 0 in most runs; a length or a divisor must not be.
         bool hasIntegers = graph.Header.Inputs.Any(i => i.Type is TensorType.Int64 or TensorType.Int32);
         foreach (long integer in hasIntegers ? (ReadOnlySpan<long>)[0, 1] : [0])
@@ -55,16 +64,7 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
         {
             // Nobody but the model's maker knows what goes in there (indices, extents, axes): what ONNX Runtime infers has to do.
             Excuse = first?.Message ?? "an input is too large";
-            foreach (string value in values)
-            {
-                Facts[value] = Inferred(_inferred[value]);
-            }
-
-            foreach (var port in graph.Header.Inputs)
-            {
-                Facts[port.Name] = new ValueFacts(port.Type, port.Shape) { Declaration = port.Declaration };
-            }
-
+            TakeInferred();
             return;
         }
 
@@ -79,6 +79,28 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
             rejected?.Where ?? graph.Header.FileName,
             $"does not run with any of the extents tried for {string.Join(", ", extents.Open)}; with the first of them: {rejected?.Message ?? "an input is too large"}",
             $"--dim {string.Join(" --dim ", extents.Open.Select(n => $"{n}=N"))}");
+    }
+
+    private void TakeInferred()
+    {
+        foreach (string value in values)
+        {
+            Facts[value] = Inferred(_inferred[value]);
+        }
+
+        foreach (var port in graph.Header.Inputs)
+        {
+            Facts[port.Name] = new ValueFacts(port.Type, port.Shape) { Declaration = port.Declaration };
+        }
+    }
+
+    private double Work()
+    {
+        var facts = graph.Constants.ToImmutableDictionary(c => c.Key, c => new ValueFacts(c.Value.Type, c.Value.Shape), StringComparer.Ordinal)
+            .SetItems(values.Select(v => KeyValuePair.Create(v, Inferred(_inferred[v]))))
+            .SetItems(graph.Header.Inputs.Select(p => KeyValuePair.Create(p.Name, new ValueFacts(p.Type, p.Shape))));
+        var typed = graph.With(facts: facts);
+        return graph.Nodes.Sum(n => (double)DigitalWork.Macs(typed, n));
     }
 
     /// <summary>A product with constants, of whose result ONNX Runtime does not infer the shape: without a run it cannot go to tiles.</summary>

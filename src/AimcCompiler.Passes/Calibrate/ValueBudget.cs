@@ -13,7 +13,9 @@ internal static class ValueBudget
     {
         try
         {
-            using DigitalSession session = new(ModelWriter.Extract(graph, nodes, [], [.. nodes.SelectMany(n => n.Writes)]), new DigitalOptions(Optimize: false));
+            // No session gives out values of packed types; they are the smallest.
+            var packed = PackedValues.Find(graph);
+            using DigitalSession session = new(ModelWriter.Extract(graph, nodes, [], [.. nodes.SelectMany(n => n.Writes).Where(v => !packed.Contains(v))]), new DigitalOptions(Optimize: false));
             return session.Outputs.Select(Elements).DefaultIfEmpty().Max();
         }
         catch (DigitalException)

@@ -11,10 +11,11 @@ namespace AimcCompiler.Conformance;
 /// <param name="Failure">Why we fail it; null = we pass.</param>
 /// <param name="Layers">Layers on tiles.</param>
 /// <param name="NotOnTiles">Nodes that should be on tiles.</param>
-internal sealed record CaseResult(string Name, string? ReferenceFailure, string? Failure, int Layers, ImmutableArray<string> NotOnTiles)
+/// <param name="HasToPass">The case counts whatever ONNX Runtime makes of it.</param>
+internal sealed record CaseResult(string Name, string? ReferenceFailure, string? Failure, int Layers, ImmutableArray<string> NotOnTiles, bool HasToPass = false)
 {
-    /// <summary>ONNX Runtime passes and we do not, or what should be on tiles is not.</summary>
-    public bool IsFailure => ReferenceFailure is null && (Failure is not null || !NotOnTiles.IsEmpty);
+    /// <summary>It counts, and we do not pass it, or what should be on tiles is not.</summary>
+    public bool IsFailure => (ReferenceFailure is null || HasToPass) && (Failure is not null || !NotOnTiles.IsEmpty);
 }
 
 /// <summary>What became of a list of cases.</summary>
@@ -30,7 +31,10 @@ internal sealed record CaseReport
     /// <summary>Of those, cases that the compiled program passes.</summary>
     public required int Passes { get; init; }
 
-    /// <summary>Of those passed, cases with a layer on tiles.</summary>
+    /// <summary>Further cases that the compiled program passes: its own time loops take layouts that ONNX Runtime's operators do not.</summary>
+    public required int PassesBeyond { get; init; }
+
+    /// <summary>Of all passed, cases with a layer on tiles.</summary>
     public required int WithLayersOnTiles { get; init; }
 
     /// <summary>Cases of which a node with constant weights is not on tiles.</summary>
@@ -51,15 +55,16 @@ internal sealed record CaseReport
         await new WorkerPool("case", workers).Run(
             [.. cases.Select(c => JsonSerializer.Serialize(c.Request))],
             _ => limit,
-            (i, answer) => results[i] = Result(cases[i].Name, answer),
+            (i, answer) => results[i] = Result(cases[i].Name, answer) with { HasToPass = cases[i].Request.Kind == CaseKind.Raw },
             cancellation).ConfigureAwait(false);
         return new CaseReport
         {
             Cases = results.Length,
             OnnxRuntimePasses = results.Count(r => r.ReferenceFailure is null),
             Passes = results.Count(r => r.ReferenceFailure is null && r.Failure is null),
-            WithLayersOnTiles = results.Count(r => r.ReferenceFailure is null && r.Failure is null && r.Layers > 0),
-            NotOnTiles = results.Count(r => r.ReferenceFailure is null && !r.NotOnTiles.IsEmpty),
+            PassesBeyond = results.Count(r => r.ReferenceFailure is not null && r.Failure is null),
+            WithLayersOnTiles = results.Count(r => r.Failure is null && r.Layers > 0),
+            NotOnTiles = results.Count(r => (r.ReferenceFailure is null || r.HasToPass) && !r.NotOnTiles.IsEmpty),
             Results = [.. results],
         };
     }
@@ -75,13 +80,13 @@ internal sealed record CaseReport
 
         foreach (var result in Results.Where(r => r.IsFailure || (console.IsVerbose && r.ReferenceFailure is not null)))
         {
-            string why = result.ReferenceFailure is { } reference ? $"ONNX Runtime fails: {reference}" : result.Failure is { } failure ? $"FAILS: {failure}" : "NOT ON TILES";
+            string why = result.ReferenceFailure is { } reference && !result.IsFailure ? $"ONNX Runtime fails: {reference}" : result.Failure is { } failure ? $"FAILS: {failure}" : "NOT ON TILES";
             console.Output.WriteLine(Printable.Of(string.Join("; ", [$"{result.Name}: {why}", .. result.ReferenceFailure is null ? result.NotOnTiles : []]), 500));
         }
 
         console.Output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Cases} cases, ONNX Runtime passes {OnnxRuntimePasses}, of those we pass {Passes}; {WithLayersOnTiles} with layers on tiles, {NotOnTiles} with constant weights not on tiles"));
+            $"{Cases} cases, ONNX Runtime passes {OnnxRuntimePasses}, of those we pass {Passes}, and {PassesBeyond} more; {WithLayersOnTiles} with layers on tiles, {NotOnTiles} with constant weights not on tiles"));
         return IsProof ? CommandOutcome.Done : CommandOutcome.Rejected;
     }
 
