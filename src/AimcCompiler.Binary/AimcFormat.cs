@@ -6,7 +6,7 @@ namespace AimcCompiler.Binary;
 internal static class AimcFormat
 {
     /// <summary>The newest version this code reads, and the one it writes.</summary>
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     public const int Alignment = 64;
 

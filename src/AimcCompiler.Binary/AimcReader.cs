@@ -107,7 +107,7 @@ public static class AimcReader
             ReadOnlySpan<byte> unusedBehindHashes = start[(AimcFormat.TableHashOffset + AimcFormat.HashBytes)..AimcFormat.HashedHeaderBytes];
             if (header.Flags != 0 || unused.ContainsAnyExcept((byte)0) || unusedBehindHashes.ContainsAnyExcept((byte)0))
             {
-                throw Invalid("the header sets flags or fields that format version 1 does not have");
+                throw Invalid("the header sets flags or fields that no format version has");
             }
 
             if (header.ManifestOffset != AimcFormat.HeaderBytes || header.ManifestBytes > (ulong)(length - AimcFormat.HeaderBytes))
@@ -145,7 +145,7 @@ public static class AimcReader
                 var entry = MemoryMarshal.Read<SectionEntry>(bytes);
                 if (bytes[Marshal.SizeOf<SectionEntry>()..^AimcFormat.HashBytes].ContainsAnyExcept((byte)0))
                 {
-                    throw Invalid($"the table entry of section {i} sets fields that format version 1 does not have");
+                    throw Invalid($"the table entry of section {i} sets fields that no format version has");
                 }
 
                 // Sections stand in the order of the table with nothing but alignment between them, so none overlaps another.

@@ -51,8 +51,17 @@ public sealed class AimcReaderTests
         Diagnostic diagnostic = Refuse(file);
         Assert.Same(Descriptors.NewerProgram, diagnostic.Descriptor);
         Assert.Contains("version 7", diagnostic.Message, StringComparison.Ordinal);
-        Assert.Contains("version 1", diagnostic.Message, StringComparison.Ordinal);
+        Assert.Contains($"version {AimcFormat.Version}", diagnostic.Message, StringComparison.Ordinal);
         Assert.Same(Descriptors.NewerProgram, Refuse(file[..8]).Descriptor);
+    }
+
+    [Fact]
+    public void AnOlderVersionIsRead()
+    {
+        byte[] file = [.. Valid];
+        file[4] = 1;
+        SampleProgram.Reseal(file);
+        Assert.Equal(Disassembler.Print(AimcReader.Read(Valid, "new.aimc")), Disassembler.Print(AimcReader.Read(file, "old.aimc")));
     }
 
     [Fact]
