@@ -51,10 +51,11 @@ public static class ExpandMvms
         var constants = graph.Constants.ToBuilder();
         var steps = graph.Steps.ToBuilder();
         bool changed = false;
+        Dictionary<string, ValueFacts> turned = new(StringComparer.Ordinal);
         Stack<Node> open = new(graph.Nodes.Reverse());
         while (open.TryPop(out var node))
         {
-            Rewriting rewriting = new(graph, constants, node, () => new NodeId(next++), taken);
+            Rewriting rewriting = new(graph, constants, node, () => new NodeId(next++), taken, turned);
             if (!MayExpand(node, constants, options) || !Rules[node.QualifiedOp](rewriting, options))
             {
                 nodes.Add(node);

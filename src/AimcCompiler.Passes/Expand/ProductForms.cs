@@ -30,7 +30,7 @@ internal static class ProductForms
         bool hasSum = node.InputOrNull(2) is not null && node.Float("beta", 1) != 0;
         if (r.IsConstant(1))
         {
-            product = r.Mvm("Gemm", [node.Inputs[0], node.Inputs[1]], node.Attributes.Remove("beta"), sum);
+            product = r.Mvm("Gemm", GemmInputs(r, node.Inputs[0], node.Inputs[1]), node.Attributes.Remove("beta"), sum);
         }
         else
         {
@@ -49,6 +49,10 @@ internal static class ProductForms
 
         return true;
     }
+
+    /// <summary>A and B, and a C of zero where the version of the operator does not know one that is left out.</summary>
+    internal static string[] GemmInputs(Rewriting r, string a, string b) =>
+        r.Opset >= 11 ? [a, b] : [a, b, r.Constant("zero", Rewriting.Floating(r.ConstantOf(b)?.Type ?? TensorType.Float, [0], 1))];
 
     private static bool IsColumnBias(Rewriting r, Node node, Tensor weights)
     {
@@ -122,21 +126,23 @@ internal static class ProductForms
             return false;
         }
 
-        bool isRight = r.IsConstant(1);
-        var weights = r.ConstantOf(isRight ? 1 : 0)!;
-        string other = node.Inputs[isRight ? 0 : 1];
+        int constant = r.IsConstant(1) ? 1 : 0;
+        var weights = r.ConstantOf(constant)!;
+        string other = node.Inputs[1 - constant];
         if (weights.Shape.Length == 2 || weights.Shape.Length == 0 || weights.Count == 0 || !LowerToMvm.IsRealType(weights.Type) || r.FactsOf(other) is not { HasRank: true } facts)
         {
             return false;
         }
 
-        var steps = r.Graph.Steps.GetValueOrDefault(node.Inputs[isRight ? 1 : 0]);
+        var steps = r.Graph.Steps.GetValueOrDefault(node.Inputs[constant]);
         int rank = facts.Shape.Length;
+        // Two vectors: either side is the right one.
+        bool isRight = constant == 1 || (weights.Shape.Length == 1 && rank == 1);
         if (weights.Shape.Length == 1)
         {
             // [..., K] x [K] or [K] x [..., K, N]: the axis of extent one goes away again.
             string matrix = r.Constant("weights", weights.Reshape(isRight ? [weights.Count, 1] : [1, weights.Count]), steps);
-            if (rank < (isRight ? 1 : 2))
+            if (rank < 1)
             {
                 return false;
             }

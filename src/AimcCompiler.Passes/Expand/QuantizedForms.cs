@@ -131,7 +131,7 @@ internal static class QuantizedForms
             attributes = attributes.SetItem("beta", new FloatAttribute(1));
         }
 
-        string product = r.Mvm("Gemm", [.. inputs], attributes, node.InputOrNull(7) is null ? node.Outputs[0] : null);
+        string product = r.Mvm("Gemm", inputs.Count == 2 ? ProductForms.GemmInputs(r, inputs[0], inputs[1]) : [.. inputs], attributes, node.InputOrNull(7) is null ? node.Outputs[0] : null);
         if (node.InputOrNull(7) is not null)
         {
             Quantize(r, product, 7, 8);

@@ -11,7 +11,9 @@ namespace AimcCompiler.Passes;
 /// <param name="node">The node.</param>
 /// <param name="nextId">Makes ids.</param>
 /// <param name="taken">Names of values and nodes that are in use.</param>
-internal sealed class Rewriting(Graph graph, IReadOnlyDictionary<string, Tensor> known, Node node, Func<NodeId> nextId, HashSet<string> taken)
+/// <param name="turned">Facts of values that were made by transposing others; further ones are added.</param>
+internal sealed class Rewriting(
+    Graph graph, IReadOnlyDictionary<string, Tensor> known, Node node, Func<NodeId> nextId, HashSet<string> taken, Dictionary<string, ValueFacts> turned)
 {
     private readonly List<Node> _nodes = [];
     private readonly Dictionary<string, Tensor> _constants = new(StringComparer.Ordinal);
@@ -37,7 +39,7 @@ internal sealed class Rewriting(Graph graph, IReadOnlyDictionary<string, Tensor>
 
     public bool IsConstant(int input) => ConstantOf(input) is not null;
 
-    public ValueFacts? FactsOf(string value) => Graph.Facts.GetValueOrDefault(value);
+    public ValueFacts? FactsOf(string value) => Graph.Facts.GetValueOrDefault(value) ?? turned.GetValueOrDefault(value);
 
     /// <summary>A name that nothing has yet.</summary>
     public string Fresh(string hint)
@@ -107,7 +109,17 @@ internal sealed class Rewriting(Graph graph, IReadOnlyDictionary<string, Tensor>
 
     public string Cast(string value, TensorType type, string? output = null) => Emit("Cast", [value], Of(("to", (long)type)), output);
 
-    public string Transpose(string value, ReadOnlySpan<long> permutation, string? output = null) => Emit("Transpose", [value], Of(("perm", permutation.ToArray())), output);
+    public string Transpose(string value, ReadOnlySpan<long> permutation, string? output = null)
+    {
+        long[] order = permutation.ToArray();
+        string result = Emit("Transpose", [value], Of(("perm", order)), output);
+        if (output is null && FactsOf(value) is { HasRank: true } facts)
+        {
+            turned[result] = new ValueFacts(facts.Type, [.. order.Select(a => facts.Shape[(int)a])]) { Declared = [.. order.Select(a => facts.Declared[(int)a])] };
+        }
+
+        return result;
+    }
 
     /// <summary>Reshape to extents of which 0 keeps the input's and one may be -1.</summary>
     public string Reshape(string value, ReadOnlySpan<long> shape, string? output = null) => Emit("Reshape", [value, Int64("shape", shape)], null, output);

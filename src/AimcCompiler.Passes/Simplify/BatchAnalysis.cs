@@ -384,6 +384,14 @@ internal sealed class BatchAnalysis
             return [new Along(0, !IsOnePerSample(input, batch, target))];
         }
 
+        // Of an open batch, a -1 behind extents of one counts the samples.
+        int counted = Array.IndexOf(target, Extent.Of(-1));
+        if (counted > 0 && target.Take(counted).All(e => e == Extent.Of(1)) && _graph.Header.Inputs.Any(i => i.Shape[0] < 0)
+            && IsOnePerSample(input, batch, target[counted..]))
+        {
+            return [new Along(counted, IsMerged: false)];
+        }
+
         // The first extent holds one sample: it has to follow the batch.
         if (!isConstant)
         {

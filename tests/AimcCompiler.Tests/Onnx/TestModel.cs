@@ -70,6 +70,38 @@ internal sealed class TestModel
     public TestModel Node(string op, string input, string output, params (string Name, object Value)[] attributes) =>
         Node(op, input.Length == 0 ? [] : input.Split(' '), output.Split(' '), attributes);
 
+    /// <summary>An operator of ONNX Runtime's own domain.</summary>
+    public TestModel Microsoft(string op, string input, string output, params (string Name, object Value)[] attributes)
+    {
+        Node(op, input, output, attributes);
+        Proto.Graph.Node[^1].Domain = "com.microsoft";
+        if (Proto.OpsetImport.All(o => o.Domain != "com.microsoft"))
+        {
+            Proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "com.microsoft", Version = 1 });
+        }
+
+        return this;
+    }
+
+    public TestModel Bytes(string name, byte[] values, params long[] shape) => Constant(name, new Tensor(TensorType.UInt8, [.. shape], values));
+
+    /// <summary>Reproducible integers of a type of 8 bits, over its whole range.</summary>
+    public TestModel Codes(string name, TensorType type, params long[] shape)
+    {
+        float[] reals = Random(_seed++, shape).Floats;
+        return type == TensorType.Int8
+            ? SignedBytes(name, Array.ConvertAll(reals, v => (sbyte)MathF.Round((v * 127.5f) - 0.5f)), shape)
+            : Bytes(name, Array.ConvertAll(reals, v => (byte)MathF.Round((v + 1) * 127.5f)), shape);
+    }
+
+    /// <summary>A zero point of a type of 8 bits.</summary>
+    public TestModel Zero(string name, TensorType type, int zero) => type == TensorType.Int8 ? SignedBytes(name, [(sbyte)zero]) : Bytes(name, [(byte)zero]);
+
+    /// <summary>Scale and zero point of a value: name + s, z.</summary>
+    public TestModel Quantized(string name, float step, TensorType type, int zero) => Floats(name + "s", [step]).Zero(name + "z", type, zero);
+
+    public TestModel SignedBytes(string name, sbyte[] values, params long[] shape) => Constant(name, new Tensor(TensorType.Int8, [.. shape], values));
+
     public static NodeProto NodeOf(string op, string[] inputs, string[] outputs, params (string Name, object Value)[] attributes)
     {
         NodeProto node = new() { OpType = op, Name = $"{op.ToLowerInvariant()}_{outputs[0]}" };
