@@ -107,6 +107,16 @@ internal sealed class Rewriting(
     public void EmitAs(Node node, ReadOnlySpan<string> inputs) =>
         _nodes.Add(node with { Id = nextId(), Name = Fresh(node.OpType), Inputs = [.. inputs], Payload = default, MadeFrom = Node.Origin });
 
+    /// <summary>Pieces of a value along an axis.</summary>
+    public string[] Split(string value, long[] sizes, long axis)
+    {
+        string[] results = [.. sizes.Select(_ => Fresh("part"))];
+        string[] inputs = Opset < 13 ? [value] : [value, Int64("sizes", sizes)];
+        var attributes = Opset < 13 ? Of(("axis", axis), ("split", sizes)) : Of(("axis", axis));
+        _nodes.Add(new Node(nextId(), Fresh("Split"), "", "Split", [.. inputs], [.. results], [], attributes, default, Node.Origin));
+        return results;
+    }
+
     public string Cast(string value, TensorType type, string? output = null) => Emit("Cast", [value], Of(("to", (long)type)), output);
 
     public string Transpose(string value, ReadOnlySpan<long> permutation, string? output = null)

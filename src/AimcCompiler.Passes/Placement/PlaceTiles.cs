@@ -33,7 +33,7 @@ public static class PlaceTiles
             {
                 // Layers that must be on tiles are not dropped; what is left must still fit.
                 var units = Units(graph);
-                long kept = units.Where(u => IsKept(u, options)).Sum(u => u.Tiles);
+                long kept = units.Where(u => IsKept(u, graph, options)).Sum(u => u.Tiles);
                 bool refuses = options.Fallback == FallbackPolicy.Error || kept > capacity;
                 if (refuses)
                 {
@@ -67,7 +67,10 @@ public static class PlaceTiles
         public int First => Layers.Max(l => l.Id.Value);
     }
 
-    private static bool IsKept(Unit unit, CompileOptions options) => unit.Layers.Any(l => options.Analog.Contains(l.Name));
+    /// <summary>The user asked for one of its layers, or for the operator that it is a part of.</summary>
+    private static bool IsKept(Unit unit, AnalogGraph<SplitMatrix> graph, CompileOptions options) =>
+        !options.Analog.IsEmpty
+        && unit.Layers.Any(l => options.Analog.Contains(l.Name) || graph.Source.Header.OriginalNodes.Any(n => n.Id == l.Origin && options.Analog.Contains(n.Name)));
 
     private static List<Unit> Units(AnalogGraph<SplitMatrix> graph)
     {
@@ -129,7 +132,7 @@ public static class PlaceTiles
     private static ImmutableHashSet<NodeId> Drop(AnalogGraph<SplitMatrix> graph, List<Unit> units, long capacity, long needed, CompileOptions options, DiagnosticBag diagnostics)
     {
         HashSet<NodeId> dropped = [];
-        foreach (var unit in units.Where(u => !IsKept(u, options)).OrderBy(u => u.Macs / (double)u.Tiles).ThenByDescending(u => u.First))
+        foreach (var unit in units.Where(u => !IsKept(u, graph, options)).OrderBy(u => u.Macs / (double)u.Tiles).ThenByDescending(u => u.First))
         {
             if (needed <= capacity)
             {

@@ -4,7 +4,7 @@ using AimcCompiler.Ir;
 
 namespace AimcCompiler.Passes;
 
-/// <summary>Folds an inference-mode BatchNormalization into the convolution or matrix product before it: W' = gamma / sqrt(var + eps) W,
+/// <summary>Folds an inference-mode BatchNormalization into the convolution, transposed convolution or matrix product before it: W' = gamma / sqrt(var + eps) W,
 /// b' = beta + gamma / sqrt(var + eps) (b - mu) per output channel (hardware.md 4.9).
 /// <code>
 /// before:  %c = Conv(%x, #w)                       after:  %y = Conv(%x, #w', #b')
@@ -42,7 +42,8 @@ public static class FoldBatchNorm
     private static Node? Fold(Graph graph, Node producer, Node norm, ImmutableDictionary<string, Tensor>.Builder constants)
     {
         // The axis of the weights along which output channels lie, and how many weights share a channel index behind it.
-        bool isConvolution = producer.Is("Conv");
+        bool isTransposed = producer.Is("ConvTranspose");
+        bool isConvolution = producer.Is("Conv") || isTransposed;
         bool isGemm = producer.Is("Gemm") && producer.Int("transA", 0) == 0 && producer.Float("alpha", 1) == 1 && producer.Float("beta", 1) == 1;
         if ((!isConvolution && !isGemm)
             || producer.Inputs.Length < 2
@@ -54,7 +55,13 @@ public static class FoldBatchNorm
         }
 
         bool channelsFirst = isConvolution || producer.Int("transB", 0) != 0;
-        long channels = channelsFirst ? weights.Shape[0] : weights.Shape[1];
+        long groups = isTransposed ? producer.Int("group", 1) : 1;
+        if (groups < 1 || weights.Shape[0] % groups != 0)
+        {
+            return null;
+        }
+
+        long channels = isTransposed ? weights.Shape[1] * groups : channelsFirst ? weights.Shape[0] : weights.Shape[1];
         float[][] statistics = [.. norm.Inputs.Skip(1).Select(i => constants[i].ToFloats())];
         if (statistics.Any(s => s.Length != channels))
         {
@@ -82,10 +89,14 @@ public static class FoldBatchNorm
         }
 
         float[] scaled = new float[weights.Count];
-        long inner = channelsFirst ? weights.Count / Math.Max(channels, 1) : 1;
+        long inner = isTransposed ? weights.Count / Math.Max(weights.Shape[0] * weights.Shape[1], 1) : channelsFirst ? weights.Count / Math.Max(channels, 1) : 1;
         for (long i = 0; i < scaled.Length; i++)
         {
-            scaled[i] = (float)(weights.Floats[i] * factors[i / inner % channels]);
+            // Of a transposed convolution, the filters of a group lie behind each of the group's input channels.
+            long channel = isTransposed
+                ? (i / (inner * weights.Shape[1]) / (weights.Shape[0] / groups) * weights.Shape[1]) + (i / inner % weights.Shape[1])
+                : i / inner % channels;
+            scaled[i] = (float)(weights.Floats[i] * factors[channel]);
         }
 
         if (!Array.TrueForAll(scaled, float.IsFinite) || !Array.TrueForAll(newBias, float.IsFinite))
