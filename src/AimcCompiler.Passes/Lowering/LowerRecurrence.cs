@@ -46,7 +46,7 @@ internal sealed class LowerRecurrence(Graph graph, Node node, Func<NodeId> nextI
         for (int d = 0; d < directions; d++)
         {
             string prefix = $"{node.Name}/{(isReverse || d == 1 ? "reverse" : "forward")}";
-            RecurrentCell cell = new(node, d, hidden, prefix, graph.Header);
+            RecurrentCell cell = new(node, d, hidden, prefix, graph.Header, lengths is null ? null : graph.Constants.GetValueOrDefault(lengths));
             List<LoopStep> body = [];
             ReadOnlyMemory<float> own = r.AsMemory(d * rows * hidden, rows * hidden);
             bool select = width != rows;
@@ -95,7 +95,7 @@ internal sealed class LowerRecurrence(Graph graph, Node node, Func<NodeId> nextI
         string prefix, RecurrentCell cell, bool isReverse, ValueFacts gates, int width, int hidden, string? lengths, ImmutableArray<CarriedState> states, string sequence, ImmutableArray<LoopStep> body)
     {
         NodeId id = nextId();
-        string[] reads = [node.Inputs[0], .. states.Select(s => s.Initial).OfType<string>(), .. lengths is null ? (string[])[] : [lengths]];
+        string[] reads = [node.Inputs[0], .. states.Select(s => s.Initial).OfType<string>(), .. lengths is null || graph.Constants.ContainsKey(lengths) ? (string[])[] : [lengths]];
         string[] writes = [sequence, .. states.Select(s => s.Final!)];
         _nodes.Add(new Node(id, prefix, "", TimeLoop.OpType, [.. reads], [.. writes], [], Rewriting.NoAttributes, default, node.Origin));
         long batch = gates.Shape[1];
