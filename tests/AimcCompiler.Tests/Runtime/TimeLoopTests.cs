@@ -31,7 +31,7 @@ public sealed class TimeLoopTests
     [MemberData(nameof(Operators))]
     public void ResultsDoNotDependOnTheBatch(string op, string direction)
     {
-        var program = Compile(op, direction);
+        var program = Compile(op, direction, 5);
         Assert.Equal(BatchMode.Free, program.Batch);
         var x = TestModel.Random(3, Samples, 5, Features);
         using Session session = new(program, s_aged);
@@ -134,7 +134,7 @@ public sealed class TimeLoopTests
     }
 
     /// <summary>Batch first outside, time first inside: y [batch, time, directions, hidden].</summary>
-    private static MappedProgram Compile(string op, string direction)
+    private static MappedProgram Compile(string op, string direction, object? time = null)
     {
         int directions = direction == "bidirectional" ? 2 : 1;
         int gates = Hidden * op switch
@@ -143,7 +143,7 @@ public sealed class TimeLoopTests
             "GRU" => 3,
             _ => 1,
         };
-        var model = new TestModel().Input("x", "N", "T", Features).Weights("w", directions, gates, Features).Weights("r", directions, gates, Hidden).Weights("b", directions, 2 * gates)
+        var model = new TestModel().Input("x", "N", time ?? "T", Features).Weights("w", directions, gates, Features).Weights("r", directions, gates, Hidden).Weights("b", directions, 2 * gates)
             .Node("Transpose", "x", "t", ("perm", new[] { 1, 0, 2 })).Node(op, "t w r b", "s", ("hidden_size", Hidden), ("direction", direction))
             .Node("Transpose", "s", "y", ("perm", new[] { 2, 0, 1, 3 })).Output("y");
         return AimcCompilation.Compile(model.Import(), s_noisy, new CompileOptions()).Program;
