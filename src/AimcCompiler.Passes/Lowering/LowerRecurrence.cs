@@ -46,7 +46,7 @@ internal sealed class LowerRecurrence(Graph graph, Node node, Func<NodeId> nextI
         for (int d = 0; d < directions; d++)
         {
             string prefix = $"{node.Name}/{(isReverse || d == 1 ? "reverse" : "forward")}";
-            RecurrentCell cell = new(node, d, hidden, prefix, graph.Header);
+            RecurrentCell cell = new(node, d, hidden, prefix, graph.Header, lengths is null ? null : graph.Constants.GetValueOrDefault(lengths));
             List<LoopStep> body = [];
             ReadOnlyMemory<float> own = r.AsMemory(d * rows * hidden, rows * hidden);
             bool select = width != rows;
@@ -86,16 +86,16 @@ internal sealed class LowerRecurrence(Graph graph, Node node, Func<NodeId> nextI
             AddLoop(prefix, cell, isReverse || d == 1, gates, width, hidden, lengths, states, sequence, [.. body]);
         }
 
-        Collect(0, sequences, [0, 1, -1, hidden], axis: 1);
-        Collect(1, finals, [1, -1, hidden], axis: 0);
-        Collect(2, cells, [1, -1, hidden], axis: 0);
+        Collect(0, sequences, axis: 1);
+        Collect(1, finals, axis: 0);
+        Collect(2, cells, axis: 0);
     }
 
     private void AddLoop(
         string prefix, RecurrentCell cell, bool isReverse, ValueFacts gates, int width, int hidden, string? lengths, ImmutableArray<CarriedState> states, string sequence, ImmutableArray<LoopStep> body)
     {
         NodeId id = nextId();
-        string[] reads = [node.Inputs[0], .. states.Select(s => s.Initial).OfType<string>(), .. lengths is null ? (string[])[] : [lengths]];
+        string[] reads = [node.Inputs[0], .. states.Select(s => s.Initial).OfType<string>(), .. lengths is null || graph.Constants.ContainsKey(lengths) ? (string[])[] : [lengths]];
         string[] writes = [sequence, .. states.Select(s => s.Final!)];
         _nodes.Add(new Node(id, prefix, "", TimeLoop.OpType, [.. reads], [.. writes], [], Rewriting.NoAttributes, default, node.Origin));
         long batch = gates.Shape[1];
@@ -182,7 +182,7 @@ internal sealed class LowerRecurrence(Graph graph, Node node, Func<NodeId> nextI
     }
 
     /// <summary>An output of the operator from the values of each direction.</summary>
-    private void Collect(int output, List<string> values, long[] shape, int axis)
+    private void Collect(int output, List<string> values, int axis)
     {
         if (output >= node.Outputs.Length || node.Outputs[output].Length == 0 || values.Count == 0)
         {
@@ -190,22 +190,34 @@ internal sealed class LowerRecurrence(Graph graph, Node node, Func<NodeId> nextI
         }
 
         string name = node.Outputs[output];
-        string shapeName = Constant($"{name}/shape", Tensor.FromInt64(shape, shape.Length));
         if (values.Count == 1)
         {
-            Digital($"{name}/reshape", "Reshape", [values[0], shapeName], name);
+            Unsqueeze(values[0], name, axis);
             return;
         }
 
         string[] parts = [.. values.Select(v => $"{v}/direction")];
         foreach (var (value, part) in values.Zip(parts))
         {
-            Digital($"{part}/reshape", "Reshape", [value, shapeName], part);
+            Unsqueeze(value, part, axis);
             var facts = graph.Facts[name];
             _facts[part] = new ValueFacts(TensorType.Float, facts.Shape.SetItem(axis, 1)) { Declared = facts.Declared.SetItem(axis, 1) };
         }
 
         Digital($"{name}/concat", "Concat", parts, name, Rewriting.Of(("axis", axis)));
+    }
+
+    /// <summary>Adds the axis of directions; no Reshape, which cannot tell extents of nothing.</summary>
+    private void Unsqueeze(string value, string result, int axis)
+    {
+        if (graph.Header.Opsets.GetValueOrDefault("", 1) >= 13)
+        {
+            Digital($"{result}/unsqueeze", "Unsqueeze", [value, Constant($"{result}/axes", Tensor.FromInt64([axis], 1))], result);
+        }
+        else
+        {
+            Digital($"{result}/unsqueeze", "Unsqueeze", [value], result, Rewriting.Of(("axes", (long[])[axis])));
+        }
     }
 
     private string Constant(string name, Tensor tensor)

@@ -16,6 +16,7 @@ internal sealed class RecurrentCell
     private readonly int _hidden;
     private readonly string _prefix;
     private readonly GraphHeader _model;
+    private readonly Tensor? _lengths;
     private readonly Activation[] _activations;
     private readonly List<Node> _nodes = [];
     private readonly List<GraphPort> _inputs = [];
@@ -29,9 +30,10 @@ internal sealed class RecurrentCell
     /// <param name="hidden">Hidden units.</param>
     /// <param name="prefix">Begins the names of its values.</param>
     /// <param name="model">Of the model.</param>
-    public RecurrentCell(Node node, int direction, int hidden, string prefix, GraphHeader model)
+    /// <param name="lengths">The sequence lengths where they are constant.</param>
+    public RecurrentCell(Node node, int direction, int hidden, string prefix, GraphHeader model, Tensor? lengths = null)
     {
-        (_node, _direction, _hidden, _prefix, _model) = (node, direction, hidden, prefix, model);
+        (_node, _direction, _hidden, _prefix, _model, _lengths) = (node, direction, hidden, prefix, model, lengths);
         _activations = Parse(node) is { } all ? [.. all.Skip(direction * PerDirection(node)).Take(PerDirection(node))] : throw new ArgumentException("The activations are not known.", nameof(node));
     }
 
@@ -202,8 +204,17 @@ internal sealed class RecurrentCell
 
         string step = Name("step");
         _inputs.Add(new GraphPort(step, TensorType.Int64, [], []));
-        _inputs.Add(new GraphPort(lengths, TensorType.Int32, [-1], []));
-        string isInside = Op("Less", [step, Op("Cast", [lengths], Rewriting.Of(("to", (long)TensorType.Int64)))]);
+        string ends = lengths;
+        if (_lengths is not null)
+        {
+            ends = Constant(_lengths);
+        }
+        else
+        {
+            _inputs.Add(new GraphPort(lengths, TensorType.Int32, [-1], []));
+        }
+
+        string isInside = Op("Less", [step, Op("Cast", [ends], Rewriting.Of(("to", (long)TensorType.Int64)))]);
         return Op("Reshape", [isInside, Constant(Tensor.FromInt64([-1, 1], 2))]);
     }
 

@@ -36,6 +36,7 @@ public static class NonNegativity
                 || (node.OpType == "DequantizeLinear" && QuantizedRange.Of(graph, node.Outputs[0]) is { IsNonNegative: true })
                 || (node.OpType == "Clip" && IsClippedAboveZero(graph, node))
                 || (node.OpType == "Cast" && IsNonNegativeCast(graph, node, proven))
+                || (node.OpType == "OneHot" && proven.Contains(node.Inputs[2]))
                 || (Preserving.Contains(node.OpType) && proven.Contains(node.Inputs[0]) && node.Inputs.Where(v => IsFloating(graph, v)).All(proven.Contains));
             if (holds && (node.OpType != "ThresholdedRelu" || node.Float("alpha", 1) >= 0))
             {

@@ -301,7 +301,7 @@ internal sealed class BatchAnalysis
         if (one is not null)
         {
             int axis = one.Axis + rank - Rank(a);
-            return axis < rank - 1 && IsLeading(a, one) && (axis == rank - 2 || IsOneAt(b, axis - rank)) && StateOf(b).IsShared ? [one with { Axis = axis }] : null;
+            return axis < rank - 1 && (IsLeading(a, one) || IsAlone(a, one)) && (axis == rank - 2 || IsOneAt(b, axis - rank)) && StateOf(b).IsShared ? [one with { Axis = axis }] : null;
         }
 
         if (two is not null)
@@ -312,6 +312,10 @@ internal sealed class BatchAnalysis
 
         return null;
     }
+
+    /// <summary>The batch is the only axis that is open, here and in every input: reads are named by it wherever it stands (<see cref="LowerToMvm"/>).</summary>
+    private bool IsAlone(string value, Along batch) =>
+        !batch.IsMerged && Enumerable.Range(0, Rank(value)).All(i => i == batch.Axis || Certain(value, i) >= 0) && _graph.Header.Inputs.All(p => !p.Shape.Skip(1).Contains(-1));
 
     private State[]? Flattened(Node node)
     {

@@ -185,14 +185,17 @@ public sealed class AimcReaderTests
     }
 
     /// <summary>With checksums made right again, a changed byte ends in a diagnostic or in another valid program, never in another exception.</summary>
-    [Fact]
-    public void ResealedMutationsNeverEscape()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ResealedMutationsNeverEscape(bool hasLoop)
     {
+        byte[] valid = hasLoop ? SampleProgram.Bytes(SampleProgram.Loop()) : Valid;
         var random = new Random(1);
         int refused = 0;
         for (int i = 0; i < 1500; i++)
         {
-            byte[] file = [.. Valid];
+            byte[] file = [.. valid];
             for (int n = random.Next(1, 4); n > 0; n--)
             {
                 int at = random.Next(2) == 0 ? random.Next(192, file.Length) : random.Next(file.Length - 1600, file.Length);

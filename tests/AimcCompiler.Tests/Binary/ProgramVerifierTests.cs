@@ -154,12 +154,56 @@ public sealed class ProgramVerifierTests
         ["layer of a node"] = (Node(n => n with { Layer = 2 }), "node 0 'conv' is layer 2, there are 2"),
     };
 
+    /// <summary>Programs with a loop and with shared tiles.</summary>
+    private static readonly Dictionary<string, (Func<MappedProgram, MappedProgram> Break, string Message)> LoopCases = new()
+    {
+        // 6. Sharing
+        ["shares with a later layer"] = (
+            p => p with { Layers = [p.Layers[0] with { SharesTilesOf = 1 }, p.Layers[1] with { SharesTilesOf = null }] }, "layer 'loop' shares the tiles of layer 1, which does not come before it"),
+        ["shares with itself"] = (Layer(1, l => l with { SharesTilesOf = 1 }), "shares the tiles of layer 1, which does not come before it"),
+        ["shares with no layer"] = (Layer(1, l => l with { SharesTilesOf = 2 }), "shares the tiles of layer 2, which does not come before it"),
+        ["shares with a negative layer"] = (Layer(1, l => l with { SharesTilesOf = -1 }), "shares the tiles of layer -1, which does not come before it"),
+        ["shares other noise"] = (Layer(1, l => l with { NoiseKey = 5 }), "whose matrix, packing, copies or noise differ"),
+        ["shares with other copies"] = (Layer(1, l => l with { Copies = 2 }), "whose matrix, packing, copies or noise differ"),
+        ["shares with another packing"] = (Layer(1, l => l with { Packing = DepthwisePolicy.Packed }), "whose matrix, packing, copies or noise differ"),
+
+        // 16. Instructions
+        ["unnamed loop"] = (Loop(l => l with { Name = "" }), "instruction 0 is a loop without a name"),
+        ["loop over no value"] = (Loop(l => l with { Scanned = 12 }), "instruction 0 names value 12, there are 12 values"),
+        ["loop with a negative value"] = (Loop(l => l with { Sequence = -1 }), "instruction 0 names value -1"),
+        ["state of no value"] = (State(0, s => s with { Next = 99 }), "instruction 0 names value 99"),
+        ["final state of no value"] = (State(0, s => s with { Final = 99 }), "instruction 0 names value 99"),
+        ["loop over what is not there"] = (Loop(l => l with { Scanned = 10 }), "instruction 0 reads value 10 'shared' before it is written"),
+        ["initial state that is not there"] = (State(1, s => s with { Initial = 10 }), "instruction 0 reads value 10 'shared' before it is written"),
+        ["slice onto an input"] = (Loop(l => l with { Slice = 0 }), "instruction 0 writes value 0 'x', which is an input or written already"),
+        ["step onto the slice"] = (Loop(l => l with { Step = 1 }), "instruction 0 writes value 1 'slice'"),
+        ["two states in one value"] = (State(1, s => s with { Current = 4 }), "instruction 0 writes value 4 'h'"),
+        ["sequence onto a state"] = (Loop(l => l with { Sequence = 6 }), "instruction 0 writes value 6 'h_next'"),
+        ["two final states in one value"] = (State(1, s => s with { Final = 9 }), "instruction 0 writes value 9 'h_final'"),
+        ["next state that nothing writes"] = (State(0, s => s with { Next = 10 }), "instruction 0 is a loop in which nothing writes value 10 'shared'"),
+        ["next state from outside"] = (State(1, s => s with { Next = 11 }), "instruction 0 is a loop in which nothing writes value 11 'c_initial'"),
+        ["collects what nothing writes"] = (Loop(l => l with { Collected = 10 }), "instruction 0 is a loop in which nothing writes value 10 'shared'"),
+        ["loop in a loop"] = (Loop(l => l with { Body = [l, .. l.Body] }), "instruction 0 is a loop with a loop inside"),
+        ["empty loop"] = (Loop(l => l with { Body = [] }), "in which nothing writes"),
+        ["layer in two places"] = (Loop(l => l with { Body = l.Body.Add(new MvmInstruction(1)) }), "before it is written"),
+        ["layer twice in a loop"] = (Loop(l => l with { Body = l.Body.Add(new MvmInstruction(0)) }), "instruction 0 runs layer 0 a second time"),
+        ["inside value behind the loop"] = (Layer(1, l => l with { Input = 6 }), "instruction 1 reads value 6 'h_next' outside its loop"),
+        ["inside value as output"] = (p => p with { Outputs = [6, 10] }, "program output value 6 'h_next' is never written"),
+        ["loop over integers"] = (Value(v => v with { Type = TensorType.Int32 }, 0), "instruction 0 loops over value 0 'x' of type Int32, float is needed"),
+        ["state of integers"] = (Value(v => v with { Type = TensorType.Int64 }, 3), "instruction 0 loops over value 3 'c' of type Int64, float is needed"),
+        ["time without a batch"] = (Value(v => v with { Shape = [-1] }, 0), "which has no time and batch"),
+        ["zeros of unknown width"] = (State(1, s => s with { Initial = null }, p => Value(v => v with { Shape = [-1, -1] }, 3)(p)), "begins value 3 'c' with zeros of an unknown shape"),
+    };
+
     public static TheoryData<string> Names => [.. Cases.Keys];
+
+    public static TheoryData<string> LoopNames => [.. LoopCases.Keys];
 
     [Fact]
     public void TheSampleIsValid()
     {
         ProgramVerifier.Verify(SampleProgram.Tiny());
+        ProgramVerifier.Verify(SampleProgram.Loop());
         ProgramVerifier.Verify(AimcRoundTripTests.Analog());
     }
 
@@ -170,6 +214,36 @@ public sealed class ProgramVerifierTests
         var (breakIt, message) = Cases[name];
         Exception exception = Assert.Throws<InvalidIrException>(() => ProgramVerifier.Verify(breakIt(SampleProgram.Tiny())));
         Assert.Contains(message, exception.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(LoopNames))]
+    public void EachBrokenInvariantOfLoopsAndSharedTilesIsNamed(string name)
+    {
+        var (breakIt, message) = LoopCases[name];
+        Exception exception = Assert.Throws<InvalidIrException>(() => ProgramVerifier.Verify(breakIt(SampleProgram.Loop())));
+        Assert.Contains(message, exception.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Each is a list or array of its own, whatever it holds.</summary>
+    [Fact]
+    public void SharedTilesHaveNothingOfTheirOwn()
+    {
+        const string Message = "layer 'again' shares the tiles of layer 'loop' and has weights, blocks, scales or ADC ranges of its own";
+        var program = SampleProgram.Loop();
+        AssertBroken(Layer(1, l => l with { Scales = [.. l.Scales.Select(s => 2 * s)] })(program), Message);
+        AssertBroken(Layer(1, l => l with { Blocks = [.. l.Blocks.Take(1)] })(program), Message);
+        AssertBroken(Layer(1, l => l with { Weights = WeightSection.Of(new sbyte[54]) })(program), Message);
+    }
+
+    /// <summary>An attacker's file has the right checksums.</summary>
+    [Theory]
+    [MemberData(nameof(LoopNames))]
+    public void TheReaderTurnsEachOfLoopsIntoADiagnostic(string name)
+    {
+        byte[] file = SampleProgram.Bytes(LoopCases[name].Break(SampleProgram.Loop()));
+        Diagnostic diagnostic = Assert.Throws<DiagnosticException>(() => AimcReader.Read(file, "hostile.aimc")).Diagnostics.Single();
+        Assert.Same(Descriptors.InvalidProgram, diagnostic.Descriptor);
     }
 
     /// <summary>An attacker's file has the right checksums.</summary>
@@ -237,6 +311,12 @@ public sealed class ProgramVerifierTests
 
     private static Func<MappedProgram, MappedProgram> Value(Func<ProgramValue, ProgramValue> change, int index = 1) =>
         p => p with { Values = p.Values.SetItem(index, change(p.Values[index])) };
+
+    private static Func<MappedProgram, MappedProgram> Loop(Func<LoopInstruction, LoopInstruction> change) =>
+        p => p with { Instructions = p.Instructions.SetItem(0, change((LoopInstruction)p.Instructions[0])) };
+
+    private static Func<MappedProgram, MappedProgram> State(int index, Func<LoopState, LoopState> change, Func<MappedProgram, MappedProgram>? then = null) =>
+        p => (then ?? (q => q))(Loop(l => l with { States = l.States.SetItem(index, change(l.States[index])) })(p));
 
     private static Func<MappedProgram, MappedProgram> Layer(int index, Func<MappedLayer, MappedLayer> change) =>
         p => p with { Layers = p.Layers.SetItem(index, change(p.Layers[index])) };

@@ -40,6 +40,52 @@ internal static class SampleProgram
         Calibration = "max",
     };
 
+    /// <summary>A loop over the matrix and a partition with lengths and two states; behind it, a second matrix on the tiles of the first.</summary>
+    public static MappedProgram Loop()
+    {
+        var tiny = Tiny();
+        var cell = Matrix() with { Name = "loop", Input = 4, Output = 5, NoiseKey = 4 };
+        return tiny with
+        {
+            Values =
+            [
+                new ProgramValue("x", TensorType.Float, [-1, -1, 3]),
+                new ProgramValue("slice", TensorType.Float, [-1, 3]),
+                new ProgramValue("step", TensorType.Int64, []),
+                new ProgramValue("c", TensorType.Float, [-1, 2]),
+                new ProgramValue("h", TensorType.Float, [-1, 18]),
+                new ProgramValue("product", TensorType.Float, [-1, 3]),
+                new ProgramValue("h_next", TensorType.Float, [-1, 18]),
+                new ProgramValue("c_next", TensorType.Float, [-1, 2]),
+                new ProgramValue("sequence", TensorType.Float, [-1, -1, 18]),
+                new ProgramValue("h_final", TensorType.Float, [-1, 18]),
+                new ProgramValue("shared", TensorType.Float, [-1, -1, 3]),
+                new ProgramValue("c_initial", TensorType.Float, [-1, 2]),
+            ],
+            Inputs = [0, 11],
+            Outputs = [8, 10],
+            Layers = [cell, cell with { Name = "again", Input = 8, Output = 10, SharesTilesOf = 0, Bias = [1, 2, 3], VectorsPerInference = 4, InputScale = 0.5f }],
+            Partitions = [new DigitalPartition { Name = "gates", Model = new byte[] { 8, 7, 6 }, Inputs = [1, 2, 3, 5], Outputs = [6, 7], Operations = 18 }],
+            Instructions =
+            [
+                new LoopInstruction
+                {
+                    Name = "time",
+                    Scanned = 0,
+                    Slice = 1,
+                    IsReverse = true,
+                    Step = 2,
+                    States = [new LoopState(null, 4, 6, 9), new LoopState(11, 3, 7, null)],
+                    Collected = 6,
+                    Sequence = 8,
+                    Body = [new MvmInstruction(0), new DigitalInstruction(0)],
+                },
+                new MvmInstruction(1),
+            ],
+            Nodes = [new NodePlacement("loop", "LSTM", Home.Analog, FallbackReason.None, 54, 54, 0), new NodePlacement("again", "MatMul", Home.Analog, FallbackReason.None, 54, 54, 1)],
+        };
+    }
+
     public static byte[] Bytes(MappedProgram program)
     {
         using var stream = new MemoryStream();

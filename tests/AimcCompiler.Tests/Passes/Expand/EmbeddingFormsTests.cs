@@ -18,13 +18,13 @@ public sealed class EmbeddingFormsTests
         var model = new TestModel().Input("x", type, 3, 4).Weights("w", 7, 5).Node("Gather", "w x", "y", ("axis", axis)).Output("y");
         Assert.Contains(Expansion.Inputs(model.Import())["x"].ToFloats(), i => i < 0);
         var layer = Assert.Single(Expansion.IsOnTiles(model, s_analog, tolerance: 0).Layers);
-        Assert.Equal(("Gather", 7, 5, 12L), (layer.Op, layer.Rows, layer.Columns, layer.VectorsPerInference));
+        Assert.Equal(("Gather", 7, 5, 4L), (layer.Op, layer.Rows, layer.Columns, layer.VectorsPerInference));
         Assert.True(layer.InputIsNonNegative);
     }
 
     [Fact]
     public void AScalarIndexReadsOneRow() =>
-        Expansion.IsOnTiles(new TestModel().Input("x", TensorType.Int64).Weights("w", 7, 5).Node("Gather", "w x", "y").Output("y"), s_analog, tolerance: 0);
+        Expansion.IsOnTiles(new TestModel().Input("x", TensorType.Int64, []).Weights("w", 7, 5).Node("Gather", "w x", "y").Output("y"), s_analog, tolerance: 0);
 
     [Fact]
     public void TablesAreDigitalUnlessTheUserWantsThemOnTiles() =>

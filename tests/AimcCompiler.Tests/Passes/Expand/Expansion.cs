@@ -64,8 +64,30 @@ internal static class Expansion
         var node = Placement(program, model);
         Assert.True(node.Home == Home.Analog, $"{node.Name} ({node.Op}) is {node.Home}: {node.Reason} {node.Detail}");
         using Session session = new(program, new SimulationOptions { Threads = 1 });
-        Meaning.Equal(expected, session.Run(inputs), tolerance);
+        var actual = session.Run(inputs);
+        if (expected.Any(e => e.Type is TensorType.UInt8 or TensorType.Int8))
+        {
+            EqualButTies(expected, actual);
+        }
+        else
+        {
+            Meaning.Equal(expected, actual, tolerance);
+        }
+
         return program;
+    }
+
+    /// <summary>Contents of analog cells are quotients: what lies half-way between two quantized values may fall to either.</summary>
+    private static void EqualButTies(IReadOnlyList<Tensor> expected, IReadOnlyList<Tensor> actual)
+    {
+        foreach (var (e, a) in expected.Zip(actual, (e, a) => (e, a)))
+        {
+            Assert.Equal(e.Type, a.Type);
+            Assert.Equal<long>(e.Shape, a.Shape);
+            float[] differences = [.. e.ToFloats().Zip(a.ToFloats(), (x, y) => Math.Abs(x - y)).Where(d => d > 0)];
+            Assert.All(differences, d => Assert.Equal(1, d));
+            Assert.True(differences.Length <= 1 + (e.Count / 50), $"{differences.Length} of {e.Count} differ by one");
+        }
     }
 
     /// <summary>The node is digital as it is, for a reason, and the program computes what the model does.</summary>

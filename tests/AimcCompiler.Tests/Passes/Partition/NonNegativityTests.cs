@@ -21,6 +21,7 @@ public sealed class NonNegativityTests
         ["a reshape"] = Model().Ints("s", -1).Node("Abs", "x", "a").Node("Reshape", "a s", "y"),
         ["a cast of a mask"] = Model().Floats("k", [0.5f]).Node("Greater", "x k", "m").Node("Cast", "m", "y", ("to", 1)),
         ["a cast between floats"] = Model().Node("Relu", "x", "a").Node("Cast", "a", "h", ("to", 10)).Node("Cast", "h", "y", ("to", 1)),
+        ["a one-hot vector"] = Model().Ints("d", 5).Floats("v", [0, 1], 2).Node("Cast", "x", "i", ("to", 7)).Node("OneHot", "i d v", "y"),
         ["ThresholdedRelu"] = Model().Node("ThresholdedRelu", "x", "y", ("alpha", 0.5f)),
     };
 
@@ -40,6 +41,7 @@ public sealed class NonNegativityTests
         ["a cast that wraps around"] = Model().Floats("k", [200]).Node("Relu", "x", "a").Node("Add", "a k", "b")
             .Node("Cast", "b", "i", ("to", 3)).Node("Cast", "i", "y", ("to", 1)),
         ["a gather of the input"] = Model().Ints("i", 0).Node("Gather", "x i", "y"),
+        ["a one-hot vector of negative zeros and ones"] = Model().Ints("d", 5).Floats("v", [-1, 1], 2).Node("Cast", "x", "i", ("to", 7)).Node("OneHot", "i d v", "y"),
         ["ThresholdedRelu below zero"] = Model().Node("ThresholdedRelu", "x", "y", ("alpha", -0.5f)),
         ["a normalisation"] = new TestModel().Input("x", 1, 2, 4, 4).Statistics("s", 2).Node("Relu", "x", "a").Norm("a", "y"),
     };
