@@ -33,7 +33,7 @@ public static class PlaceTiles
             {
                 // Layers that must be on tiles are not dropped; what is left must still fit.
                 var units = Units(graph);
-                long kept = units.Where(u => IsKept(u, options)).Sum(u => u.Tiles);
+                long kept = units.Where(u => IsKept(graph, u, options)).Sum(u => u.Tiles);
                 bool refuses = options.Fallback == FallbackPolicy.Error || kept > capacity;
                 if (refuses)
                 {
@@ -67,7 +67,9 @@ public static class PlaceTiles
         public int First => Layers.Max(l => l.Id.Value);
     }
 
-    private static bool IsKept(Unit unit, CompileOptions options) => unit.Layers.Any(l => options.Analog.Contains(l.Name));
+    /// <summary>The user names a layer, or the operator that it is part of.</summary>
+    private static bool IsKept(AnalogGraph<SplitMatrix> graph, Unit unit, CompileOptions options) =>
+        unit.Layers.Any(l => options.Analog.Contains(l.Name) || graph.Source.Header.OriginalNodes.Any(n => n.Id == l.Origin && options.Analog.Contains(n.Name)));
 
     private static List<Unit> Units(AnalogGraph<SplitMatrix> graph)
     {
@@ -129,7 +131,7 @@ public static class PlaceTiles
     private static ImmutableHashSet<NodeId> Drop(AnalogGraph<SplitMatrix> graph, List<Unit> units, long capacity, long needed, CompileOptions options, DiagnosticBag diagnostics)
     {
         HashSet<NodeId> dropped = [];
-        foreach (var unit in units.Where(u => !IsKept(u, options)).OrderBy(u => u.Macs / (double)u.Tiles).ThenByDescending(u => u.First))
+        foreach (var unit in units.Where(u => !IsKept(graph, u, options)).OrderBy(u => u.Macs / (double)u.Tiles).ThenByDescending(u => u.First))
         {
             if (needed <= capacity)
             {
@@ -138,7 +140,9 @@ public static class PlaceTiles
 
             needed -= unit.Tiles;
             dropped.UnionWith(unit.Layers.Select(l => l.Node));
-            string others = unit.Layers.Length > 1 ? FormattableString.Invariant($" (with {unit.Layers.Length - 1} more products of the same operator or tiles)") : "";
+            string others = unit.Layers.Length > 1
+                ? FormattableString.Invariant($" (with {unit.Layers.Length - 1} more {(unit.Layers.Length == 2 ? "product" : "products")} of the same operator or tiles)")
+                : "";
             diagnostics.Add(
                 Descriptors.FellBack,
                 $"{graph.Source.Header.FileName}: node '{unit.Layers[0].Name}' ({unit.Layers[0].Op}){others}",
