@@ -32,11 +32,19 @@ public sealed class DigitalSession : IDisposable
 
     private DigitalSession(Func<SessionOptions, InferenceSession> open, DigitalOptions? options)
     {
+        options ??= new DigitalOptions();
         _session = DigitalRuntime.Guard(() =>
         {
             DigitalRuntime.Start();
-            using var settings = Settings(options ?? new DigitalOptions());
-            return open(settings);
+            try
+            {
+                return Open(open, options);
+            }
+            catch (OnnxRuntimeException) when (options.Optimize)
+            {
+                // Some of its optimizations write operators that the model's version does not have yet: Round into models before opset 11.
+                return Open(open, options with { Optimize = false });
+            }
         });
         _quiet = NewRunOptions();
         Inputs = [.. _session.InputNames.Select(name => Port(name, _session.InputMetadata[name]))];
@@ -100,6 +108,12 @@ public sealed class DigitalSession : IDisposable
     {
         _session.Dispose();
         _quiet.Dispose();
+    }
+
+    private static InferenceSession Open(Func<SessionOptions, InferenceSession> open, DigitalOptions options)
+    {
+        using var settings = Settings(options);
+        return open(settings);
     }
 
     private static byte[] ArrayOf(ReadOnlyMemory<byte> bytes) =>

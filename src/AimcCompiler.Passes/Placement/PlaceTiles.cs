@@ -141,7 +141,9 @@ public static class PlaceTiles
 
             needed -= unit.Tiles;
             dropped.UnionWith(unit.Layers.Select(l => l.Node));
-            string others = unit.Layers.Length > 1 ? FormattableString.Invariant($" (with {unit.Layers.Length - 1} more products of the same operator or tiles)") : "";
+            string others = unit.Layers.Length > 1
+                ? FormattableString.Invariant($" (with {unit.Layers.Length - 1} more {(unit.Layers.Length == 2 ? "product" : "products")} of the same operator or tiles)")
+                : "";
             diagnostics.Add(
                 Descriptors.FellBack,
                 $"{graph.Source.Header.FileName}: node '{unit.Layers[0].Name}' ({unit.Layers[0].Op}){others}",

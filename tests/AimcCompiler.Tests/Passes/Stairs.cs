@@ -28,6 +28,20 @@ internal static class Stairs
     public static AnalogGraph<SplitMatrix> Split(TestModel model, ChipDescription? chip = null, CompileOptions? options = null) =>
         SplitWeights.Run(Sliced(model, chip, options), chip ?? Tiny, options ?? new CompileOptions());
 
+    /// <summary>The states of an LSTM of two hidden units: x [5, 1, 3] -> states [5, 1, 1, 2].</summary>
+    public static TestModel Lstm() => new TestModel().Input("x", 5, 1, 3).Weights("w", 1, 8, 3).Weights("r", 1, 8, 2).Weights("b", 1, 16)
+        .Node("LSTM", "x w r b", "states", ("hidden_size", 2));
+
+    /// <summary>y = QLinearConv(x) of unsigned bytes, with a bias.</summary>
+    public static TestModel QuantizedConvolution(long opset)
+    {
+        sbyte[] weights = [.. Enumerable.Range(0, 4 * 2 * 9).Select(i => (sbyte)((i * 37 % 255) - 127))];
+        return new TestModel(opset).Input("x", TensorType.UInt8, 1, 2, 4, 4).Floats("one", [0.01f]).Constant("zero", new Tensor(TensorType.UInt8, [], new byte[1]))
+            .Constant("w", new Tensor(TensorType.Int8, [4, 2, 3, 3], weights)).Constant("signed", new Tensor(TensorType.Int8, [], new sbyte[1]))
+            .Floats("step", [0.5f]).Constant("bias", new Tensor(TensorType.Int32, [4], new[] { 100, -100, 50, 7 }))
+            .Node("QLinearConv", "x one zero w one signed step zero bias", "y");
+    }
+
     /// <summary>y = x W: one layer of rows x columns.</summary>
     public static TestModel Product(long rows, long columns) =>
         new TestModel().Input("x", 1, rows).Weights("w", rows, columns).Node("MatMul", "x w", "y").Output("y");

@@ -1,6 +1,7 @@
 using AimcCompiler.Core;
 using AimcCompiler.Ir;
 using AimcCompiler.Passes;
+using AimcCompiler.Runtime;
 using AimcCompiler.Tests.Onnx;
 
 namespace AimcCompiler.Tests.Passes;
@@ -110,6 +111,29 @@ public sealed class PlaceTilesTests
     [Fact]
     public void ADroppedLayerStillComputes() =>
         Meaning.IsKeptOnTheFloatChip(Chain(16, 16, 16), new CompileOptions { Digital = ["matmul_v0"] });
+
+    [Fact]
+    public void AnOperatorThatMustBeOnTilesKeepsAllItsProducts()
+    {
+        // 4 + 4 tiles of 8, and one whose tile does more.
+        var model = Stairs.Lstm().Input("z", 30, 8).Weights("v", 8, 2).Node("MatMul", "z v", "y").Output("states", "y");
+        CompileOptions options = new() { Fallback = FallbackPolicy.Digital, Analog = ["lstm_states"] };
+        var program = AimcCompilation.Compile(model.Import(), ChipReader.Read("tiny", ["mesh.rows=1"]), options).Program;
+        Assert.Equal(["lstm_states/matmul", "lstm_states/forward"], program.Layers.Select(l => l.Name));
+    }
+
+    [Fact]
+    public void WhatIsDroppedFromOldQuantizedModelsRuns()
+    {
+        var model = Stairs.QuantizedConvolution(opset: 10).Output("y");
+        var graph = model.Import();
+        var program = AimcCompilation.Compile(graph, ChipReader.Read("tiny", ["mesh.rows=1", "mesh.columns=1"]), new CompileOptions { Fallback = FallbackPolicy.Digital }).Program;
+        Assert.Empty(program.Layers);
+        using Session session = new(program, new SimulationOptions { Threads = 1 });
+        Dictionary<string, Tensor> inputs = new() { ["x"] = new Tensor(TensorType.UInt8, [1, 2, 4, 4], Enumerable.Range(0, 32).Select(i => (byte)(i * 7)).ToArray()) };
+        var expected = Meaning.Evaluate(graph, inputs).Single().ToFloats();
+        Assert.All(expected.Zip(session.Run(inputs).Single().ToFloats()), v => Assert.InRange(v.Second - v.First, -1, 1));
+    }
 
     private PlacedGraph Place(TestModel model, CompileOptions options) =>
         PlaceTiles.Run(Stairs.Split(model, options: options), Stairs.Tiny, options, _diagnostics);
