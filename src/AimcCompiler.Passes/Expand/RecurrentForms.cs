@@ -66,28 +66,9 @@ internal static class RecurrentForms
             .. node.OpType == "LSTM" ? (string[])[State(6), node.InputOrNull(7) ?? ""] : [],
         ];
         int last = Array.FindLastIndex(inputs, i => i.Length > 0);
-        string[] outputs = [.. node.Outputs];
-        // The hidden states are what R multiplies: calibration reads them here.
-        List<(string From, string To, bool IsSequence)> turns = [];
-        for (int o = 0; o < outputs.Length || o < 1; o++)
-        {
-            string name = o < outputs.Length ? outputs[o] : "";
-            if (o >= outputs.Length)
-            {
-                outputs = [""];
-            }
-
-            if (name.Length == 0 && o == 0)
-            {
-                outputs[0] = r.Fresh("states");
-            }
-            else if (name.Length > 0 && isBatchMajor)
-            {
-                outputs[o] = r.Fresh("time_major");
-                turns.Add((outputs[o], name, o == 0));
-            }
-        }
-
+        // The hidden states are what R multiplies: calibration reads them in the first output, wanted or not.
+        string[] wanted = node.Outputs.IsEmpty ? [""] : [.. node.Outputs];
+        string[] outputs = [.. wanted.Select((name, o) => name.Length == 0 ? o == 0 ? r.Fresh("states") : "" : isBatchMajor ? r.Fresh("time_major") : name)];
         r.Keep(node with
         {
             Inputs = [.. inputs.Take(last + 1)],
@@ -96,10 +77,13 @@ internal static class RecurrentForms
             Payload = default,
             ReadsGates = true,
         });
-        foreach (var (source, target, isSequence) in turns)
+        for (int o = 0; isBatchMajor && o < wanted.Length; o++)
         {
             // Y: [time, directions, batch, hidden] -> [batch, time, directions, hidden]; states: [directions, batch, hidden] -> [batch, directions, hidden].
-            r.Transpose(source, isSequence ? [2, 0, 1, 3] : swap, target);
+            if (wanted[o].Length > 0)
+            {
+                r.Transpose(outputs[o], o == 0 ? [2, 0, 1, 3] : swap, wanted[o]);
+            }
         }
 
         return true;
