@@ -50,8 +50,10 @@ public sealed class FreeBatchTests
         ["Unsqueeze and Squeeze beside the batch"] = Sequence().Ints("a", 1).Ints("b", -1, 1).Node("Unsqueeze", "x a", "u").Ints("c", 4).Node("Unsqueeze", "u c", "v").Node("Squeeze", "v b", "y"),
         ["a batch that moves to the front again"] = Sequence().Node("Transpose", "x", "t", ("perm", new[] { 1, 0, 2 })).Node("Relu", "t", "r")
             .Node("Transpose", "r", "y", ("perm", new[] { 1, 0, 2 })),
+        ["a product of sequence-first rows"] = SequenceFirst(),
         ["a recurrent layer of sequence-first layout"] = Sequence().Node("Transpose", "x", "t", ("perm", new[] { 1, 0, 2 })).Weights("w", 1, 12, 4).Weights("r", 1, 12, 3)
             .Node("LSTM", ["t", "w", "r"], ["s"], ("hidden_size", 3)).Ints("a", 1).Node("Squeeze", "s a", "q").Node("Transpose", "q", "y", ("perm", new[] { 1, 0, 2 })),
+        ["an axis in front of any batch"] = new TestModel().Input("x", "N", 5, 4).Output("y").Ints("s", 1, -1, 5, 4).Ints("a", 0).Node("Reshape", "x s", "r").Node("Squeeze", "r a", "y"),
         ["an embedding"] = new TestModel().Input("x", TensorType.Int64, 1, 5).Output("y").Weights("w", 9, 4).Node("Gather", "w x", "y"),
         ["Gather on another axis"] = Sequence().Ints("i", 3, 0).Node("Gather", "x i", "y", ("axis", 1)),
         ["a single token of a sequence"] = Sequence().Constant("i", Tensor.FromInt64([0])).Node("Gather", "x i", "y", ("axis", 1)),
@@ -88,8 +90,8 @@ public sealed class FreeBatchTests
         ["a product with its own transpose over the batch"] = new TestModel().Input("x", 1, 4).Output("y").Node("Transpose", "x", "t").Node("MatMul", "t x", "y"),
         ["a batch behind the sequence at the end"] = Sequence().Node("Transpose", "x", "y", ("perm", new[] { 1, 0, 2 })),
         ["a Reshape of sequence-first rows"] = Sequence().Ints("s", 5, 4).Node("Transpose", "x", "t", ("perm", new[] { 1, 0, 2 })).Node("Reshape", "t s", "y"),
-        ["a product of sequence-first rows, whose reads are named in another order"] = Sequence().Weights("w", 4, 3).Node("Transpose", "x", "t", ("perm", new[] { 1, 0, 2 }))
-            .Node("MatMul", "t w", "m").Node("Transpose", "m", "y", ("perm", new[] { 1, 0, 2 })),
+        ["a product of sequence-first rows of any number, whose reads cannot be told apart"] = new TestModel().Input("x", 1, "T", 4).Output("y").Weights("w", 4, 3)
+            .Node("Transpose", "x", "t", ("perm", new[] { 1, 0, 2 })).Node("MatMul", "t w", "m").Node("Transpose", "m", "y", ("perm", new[] { 1, 0, 2 })),
         ["a recurrent layer over the batch"] = Sequence().Weights("w", 1, 12, 4).Weights("r", 1, 12, 3).Node("LSTM", ["x", "w", "r"], ["s"], ("hidden_size", 3))
             .Ints("a", 1).Node("Squeeze", "s a", "y"),
         ["one scale for the whole batch"] = Sequence().Node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]).Node("DequantizeLinear", "q s z", "y"),
@@ -151,6 +153,20 @@ public sealed class FreeBatchTests
             // The same sample as another one of the data set is read with other noise.
             Assert.NotEqual(session.Run(samples[0], firstSample: 40)[0].Floats, session.Run(samples[0], firstSample: 41)[0].Floats);
         }
+    }
+
+    /// <summary>Reads are named by sample and time step, wherever the batch stands.</summary>
+    [Fact]
+    public void SequenceFirstRowsTogetherGiveTheBitsOfThoseAlone()
+    {
+        var graph = SequenceFirst().Import();
+        var program = AimcCompilation.Compile(graph, ChipReader.Read("aihwkit-default"), new CompileOptions()).Program;
+        Assert.Equal(BatchMode.Free, program.Batch);
+        Assert.Equal(1, Assert.Single(program.Layers).SampleAxis);
+        var samples = Enumerable.Range(0, Batch).Select(i => Inputs(graph, i)).ToList();
+        using Session session = new(program, new SimulationOptions { Threads = 2 });
+        var together = session.Run(Joined(samples), firstSample: 40)[0];
+        Assert.Equal([.. samples.SelectMany((s, i) => session.Run(s, firstSample: 40 + i)[0].Floats)], together.Floats);
     }
 
     /// <summary>The models that come with the project and, where they are here, those beside it.</summary>
@@ -275,6 +291,9 @@ public sealed class FreeBatchTests
         samples[0].Keys.ToDictionary(name => name, name => SampleBatch.Join([.. samples.Select(s => s[name])]), StringComparer.Ordinal);
 
     private static TestModel Image() => new TestModel().Input("x", 1, 2, 4, 4).Output("y");
+
+    private static TestModel SequenceFirst() => Sequence().Weights("w", 4, 3).Node("Transpose", "x", "t", ("perm", new[] { 1, 0, 2 }))
+        .Node("MatMul", "t w", "m").Node("Transpose", "m", "y", ("perm", new[] { 1, 0, 2 }));
 
     private static TestModel Sequence() => new TestModel().Input("x", 1, 5, 4).Output("y");
 }
