@@ -7,6 +7,9 @@ namespace AimcCompiler.Digital;
 /// <param name="Optimize">Lets ONNX Runtime fuse and rearrange the graph.</param>
 public sealed record DigitalOptions(int Threads = 1, bool Optimize = true)
 {
+    /// <summary>Where ONNX Runtime refuses what it optimized, the model runs as it is.</summary>
+    public bool MayRunAsItIs { get; init; }
+
     /// <summary>Sizes for symbolic dimensions, by name; inputs and outputs are then of that size only.</summary>
     public IReadOnlyDictionary<string, long> FreeDimensions { get; init; } = ImmutableDictionary<string, long>.Empty;
 }

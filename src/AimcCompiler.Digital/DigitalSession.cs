@@ -40,7 +40,7 @@ public sealed class DigitalSession : IDisposable
             {
                 return Open(open, options);
             }
-            catch (OnnxRuntimeException) when (options.Optimize)
+            catch (OnnxRuntimeException) when (options is { Optimize: true, MayRunAsItIs: true })
             {
                 // Some of its optimizations write operators that the model's version does not have yet: Round into models before opset 11.
                 return Open(open, options with { Optimize = false });

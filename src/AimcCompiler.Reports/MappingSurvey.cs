@@ -13,7 +13,8 @@ internal static class MappingSurvey
     {
         "Conv", "ConvTranspose", "DeformConv", "Gemm", "MatMul", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "Einsum",
         "LSTM", "GRU", "RNN", "Attention", "com.microsoft.Attention", "com.microsoft.MultiHeadAttention", "com.microsoft.GroupQueryAttention",
-        "com.microsoft.FusedConv", "com.microsoft.FusedGemm", "com.microsoft.FusedMatMul",
+        "com.microsoft.FusedConv", "com.microsoft.FusedGemm", "com.microsoft.FusedMatMul", "com.microsoft.MatMulNBits", "com.microsoft.QGemm",
+        "com.microsoft.MatMulIntegerToFloat", "com.microsoft.DynamicQuantizeMatMul", "com.microsoft.QAttention", "com.microsoft.DynamicQuantizeLSTM",
     };
 
     public static MappingReport Report(MappedProgram program)
@@ -24,7 +25,7 @@ internal static class MappingSurvey
         long cellsOfTile = (long)program.Chip.Tile.Rows * program.Chip.Tile.Columns;
         long cellsUsed = surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => s.CellsUsed);
         long analogMacs = surveys.Sum(s => s.Macs);
-        long digitalMacs = DigitalMacs(program, out bool isEstimate);
+        long digitalMacs = DigitalMacs(program, analogMacs, out bool isEstimate);
         long analogParameters = program.Layers.Where(l => l.SharesTilesOf is null).Sum(l => (long)l.Groups * l.Rows * l.Columns);
         return new MappingReport
         {
@@ -118,11 +119,13 @@ internal static class MappingSurvey
         node.Macs,
         node.Layer < 0 ? null : program.Layers[node.Layer].Name);
 
-    private static long DigitalMacs(MappedProgram program, out bool isEstimate)
+    private static long DigitalMacs(MappedProgram program, long analogMacs, out bool isEstimate)
     {
+        // An operator that is on tiles may do some of its products digitally.
+        long beside = program.Nodes.Where(n => n.Home == Home.Analog).Sum(n => n.Macs) - analogMacs;
         NodePlacement[] digital = [.. program.Nodes.Where(n => n.Home != Home.Analog && n.Reason != FallbackReason.Folded && MacOps.Contains(n.Op))];
         isEstimate = digital.Any(n => n.Macs == 0);
-        long counted = digital.Sum(n => n.Macs);
+        long counted = digital.Sum(n => n.Macs) + Math.Max(0, beside);
         return isEstimate ? Math.Max(counted, program.Partitions.Sum(p => p.Operations) / 2) : counted;
     }
 
@@ -194,6 +197,16 @@ internal static class MappingSurvey
             Diagnostic first = group.First();
             string more = group.Count() > 1 ? Text($" (and {group.Count() - 1} more)") : "";
             yield return new FindingReport(first.Descriptor.Id, $"{first.Where} {first.Message}{more}", [], Text($"aimc chips {program.Chip.Name} lists them"));
+        }
+
+        NodePlacement[] mixed = [.. program.Nodes.Where(n => n.Home == Home.Analog && n.Detail.Length > 0)];
+        if (mixed.Length > 0)
+        {
+            yield return new FindingReport(
+                null,
+                mixed.Length == 1 ? $"1 node is on tiles in part, {mixed[0].Detail}" : Text($"{mixed.Length} nodes are on tiles in part"),
+                [.. mixed.Select(n => n.Name)],
+                mixed.Length == 1 ? null : "aimc inspect --all says what of each node is digital");
         }
 
         foreach (var group in program.Nodes.Where(n => n.Home != Home.Analog).GroupBy(n => (n.Home, n.Reason)).OrderByDescending(g => g.Sum(n => n.Parameters)).ThenBy(g => g.Key))

@@ -276,19 +276,25 @@ public static class EmitProgram
             var own = parts.FirstOrDefault(p => p.Id == original.Id) ?? parts.FirstOrDefault(p => p.Part > 0);
             var home = layers.Count > 0 || own is null ? new NodeHome(Home.Analog, FallbackReason.None, "") : analog.Homes[own.Id];
             bool isAnalog = layers.Count > 0;
+            string detail = isAnalog ? string.Join("; ", parts.Where(p => IsProductOf(original, p) && analog.Homes[p.Id].Home != Home.Analog).Select(p => Off(p, analog.Homes[p.Id]))) : home.Detail;
             nodes.Add(new NodePlacement(
                 original.Name,
                 original.Op,
                 home.Home,
                 home.Reason,
-                Math.Max(original.Parameters, parts.Sum(p => p.MadeFrom is null ? Parameters(graph, p) : 0)),
-                isAnalog ? layers.Sum(l => l.Macs) : parts.Sum(p => DigitalWork.Macs(graph, p)),
+                Math.Max(original.Parameters, parts.Sum(p => p.MadeFrom is null && !p.ReadsGates ? Parameters(graph, p) : 0)),
+                layers.Sum(l => l.Macs) + parts.Where(p => analog.Homes[p.Id].Home != Home.Analog).Sum(p => DigitalWork.Macs(graph, p)),
                 isAnalog ? layers.Min(l => indices[l.Id]) : -1,
-                home.Detail));
+                detail));
         }
 
         return nodes.ToImmutable();
     }
+
+    private static bool IsProductOf(OriginalNode original, Node part) => part.Id == original.Id || part.Part > 0;
+
+    private static string Off(Node product, NodeHome home) =>
+        $"its product '{product.Name}' {(home.Detail.Length > 0 ? home.Detail : FallbackReasons.Explain(home.Reason))}";
 
     /// <summary>Elements of the floating-point and quantised constants a node reads, after folding.</summary>
     private static long Parameters(Graph graph, Node node) =>

@@ -82,6 +82,10 @@ public static class ExpandMvms
         return graph.With([.. nodes], constants.ToImmutable(), steps: steps.ToImmutable());
     }
 
+    /// <summary>Whether an operator that the user keeps digital would be taken apart if he did not.</summary>
+    internal static bool HoldsProduct(Graph graph, Node node, CompileOptions options) =>
+        !Run(graph, options with { Digital = options.Digital.Remove(node.Name) }).Nodes.Any(n => ReferenceEquals(n, node));
+
     /// <summary>What an expansion made digital stays so; what the user or a policy keeps off the tiles stays whole.</summary>
     private static bool MayExpand(Node node, IReadOnlyDictionary<string, Tensor> constants, CompileOptions options) =>
         Rules.ContainsKey(node.QualifiedOp)

@@ -72,7 +72,15 @@ internal sealed class Rewriting(
     public string Mvm(string op, ReadOnlySpan<string> inputs, ImmutableDictionary<string, NodeAttribute>? attributes = null, string? output = null)
     {
         string result = output ?? Fresh("product");
-        _nodes.Add(new Node(Node.Id, Node.Name, "", op, [.. inputs], [result], [], attributes ?? NoAttributes, default, Node.MadeFrom, Node.Part));
+        string[] reads = [.. inputs];
+        if (op == "Gemm" && reads is [var left, var right] && Opset < 11)
+        {
+            // Before this version it had no form without a bias.
+            var type = (ConstantOf(right) ?? ConstantOf(left))!.Type;
+            reads = [left, right, Constant("none", Floating(type, [0], 1))];
+        }
+
+        _nodes.Add(new Node(Node.Id, Node.Name, "", op, [.. reads], [result], [], attributes ?? NoAttributes, default, Node.MadeFrom, Node.Part));
         return result;
     }
 

@@ -405,9 +405,13 @@ public static class LowerToMvm
     private static long PerInference(Graph graph, ImmutableArray<long> shape, int axis)
     {
         long vectors = Tensor.CountOf(shape) / shape[^-axis];
-        long batch = graph.Header.Inputs is [var first, ..] && graph.Facts[first.Name] is { HasRank: true, Shape: [var b, ..] } ? b : 1;
+        long batch = graph.Header.Inputs is [var first, ..] && graph.Facts[first.Name] is { HasRank: true, Shape: [var b, ..] } && !IsTimeMajor(graph, first.Name) ? b : 1;
         return shape.Length > -axis && batch > 1 && shape[0] == batch ? vectors / batch : vectors;
     }
+
+    /// <summary>A recurrent operator reads the input as it is: the first axis counts time steps.</summary>
+    private static bool IsTimeMajor(Graph graph, string input) => graph.Nodes.Any(n => n.ReadsGates && graph.Nodes.Any(m => m.Origin == n.Origin && m.Id != n.Id && m.Inputs.Contains(input)
+        && m.Is("MatMul")));
 
     private static float[] Matrix(float[] values, int rows, int columns, bool transpose)
     {

@@ -34,12 +34,12 @@ public static class PartitionGraph
         ArgumentNullException.ThrowIfNull(calibrated);
         ArgumentNullException.ThrowIfNull(options);
         var graph = calibrated.Graph;
-        // A node that was taken apart keeps its name for the user.
+        // A node that was taken apart keeps its name for the user; of what was made from it, products have names for him.
         var origins = graph.Nodes.Select(n => n.Origin).ToHashSet();
-        var names = graph.Nodes.Select(n => n.Name).Concat(graph.Header.OriginalNodes.Where(n => origins.Contains(n.Id)).Select(n => n.Name)).ToHashSet(StringComparer.Ordinal);
+        var names = graph.Nodes.Where(n => n.MadeFrom is null || n.Part > 0).Select(n => n.Name).Concat(graph.Header.OriginalNodes.Where(n => origins.Contains(n.Id)).Select(n => n.Name)).ToHashSet(StringComparer.Ordinal);
         foreach (string name in options.Analog.Concat(options.Digital).Where(n => !names.Contains(n)))
         {
-            string near = string.Join(", ", names.OrderBy(k => Math.Abs(k.Length - name.Length)).Where(k => k.Contains(name, StringComparison.OrdinalIgnoreCase)).Take(3));
+            string near = string.Join(", ", names.OrderBy(k => Math.Abs(k.Length - name.Length)).Where(k => k.Contains(name, StringComparison.OrdinalIgnoreCase) || IsPartOf(name, k)).Take(3));
             diagnostics.Add(
                 Descriptors.UnknownNode,
                 graph.Header.FileName,
@@ -51,7 +51,8 @@ public static class PartitionGraph
         foreach (var node in graph.Nodes)
         {
             var home = HomeOf(graph, node, options);
-            if (options.Digital.Contains(node.Name) && home.Home == Home.Analog)
+            if (options.Digital.Contains(node.Name)
+                && (home.Home == Home.Analog || (home.Reason == FallbackReason.UnsupportedForm && ExpandMvms.HoldsProduct(graph, node, options))))
             {
                 home = new NodeHome(Home.Digital, FallbackReason.ByRequest, "");
             }
@@ -69,6 +70,9 @@ public static class PartitionGraph
 
         return new PartitionedGraph(calibrated, homes.ToImmutable());
     }
+
+    /// <summary>The products in a recurrent operator's time loop are named after it, and come and go with it.</summary>
+    private static bool IsPartOf(string name, string node) => name.StartsWith($"{node}/", StringComparison.Ordinal);
 
     private static NodeHome HomeOf(Graph graph, Node node, CompileOptions options)
     {
@@ -134,6 +138,7 @@ public static class PartitionGraph
         return !Tensor.IsFloating(weights.Type) ? $"has weights of type {weights.Type}"
             : spatial is < 1 or > 3 ? $"has {spatial} spatial dimensions"
             : weights.Count == 0 ? "has no weights"
+            : node.Int("group", 1) is var groups && (groups < 1 || weights.Shape[0] % groups != 0) ? $"has {groups} groups for {weights.Shape[0]} filters"
             : node.Ints("pads") is { } pads && pads.Any(p => p < 0) ? "has negative pads"
             : WindowBounds.Exceeded(node) is { } exceeded ? exceeded
             : FactsOf(graph, node);

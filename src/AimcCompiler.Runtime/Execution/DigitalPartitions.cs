@@ -9,7 +9,7 @@ namespace AimcCompiler.Runtime;
 public sealed class DigitalPartitions(MappedProgram program) : IDisposable
 {
     private readonly Lazy<DigitalSession>[] _sessions =
-        [.. program.Partitions.Select(p => new Lazy<DigitalSession>(() => new DigitalSession(new DigitalModel(p.Model, p.Weights), new DigitalOptions())))];
+        [.. program.Partitions.Select(p => new Lazy<DigitalSession>(() => new DigitalSession(new DigitalModel(p.Model, p.Weights), new DigitalOptions { MayRunAsItIs = true })))];
 
     /// <summary>Runs one partition: reads its inputs from the values and writes its outputs to them.</summary>
     internal void Run(int index, DigitalValue?[] values, CancellationToken cancellation)

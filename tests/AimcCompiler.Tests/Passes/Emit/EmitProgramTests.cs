@@ -1,6 +1,7 @@
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
 using AimcCompiler.Passes;
+using AimcCompiler.Reports;
 using AimcCompiler.Tests.Onnx;
 
 namespace AimcCompiler.Tests.Passes;
@@ -70,6 +71,27 @@ public sealed class EmitProgramTests
         new TestModel().Input("x", 1, 2).Weights("w", 2, 3).Ints("s", 3000, 3000).Node("ConstantOfShape", "s", "l")
             .Node("ReduceMax", "l", "m", ("keepdims", 1)).Node("Add", "x m", "h").Weights("a", 1, 2).Node("MatMul", "a w", "k").Node("MatMul", "h w", "g")
             .Node("Add", "g k", "y").Output("y"));
+
+    [Fact]
+    public void AnOperatorThatIsInPartOnTilesCountsAllItsWork()
+    {
+        var whole = Meaning.IsKeptOnTheFloatChip(Stairs.Lstm().Output("states")).Program.Nodes.Single();
+        Assert.Equal((Home.Analog, 5 * ((3 * 8) + (2 * 8)), (3 * 8) + (2 * 8) + 16), (whole.Home, (int)whole.Macs, (int)whole.Parameters));
+        var half = Meaning.IsKeptOnTheFloatChip(Stairs.Lstm().Output("states"), new CompileOptions { Digital = ["lstm_states/matmul"] }).Program;
+        Assert.Equal(whole with { Detail = "its product 'lstm_states/matmul' was asked to be digital" }, half.Nodes.Single());
+        var report = MappingReport.Of(half);
+        Assert.Equal((5L * 2 * 8, 5L * 3 * 8), (report.AnalogMacs, report.DigitalMacs));
+        Assert.Contains(report.Findings, f => f.Message == "1 node is on tiles in part, its product 'lstm_states/matmul' was asked to be digital");
+    }
+
+    [Fact]
+    public void AnOperatorThatGivesItsTilesBackCountsTheModelsParameters()
+    {
+        // The operator that reads gates holds a matrix that selects them, which is no parameter of the model.
+        CompileOptions options = new() { Fallback = FallbackPolicy.Digital };
+        var node = AimcCompilation.Compile(Stairs.Lstm().Output("states").Import(), ChipReader.Read("tiny", ["mesh.rows=1", "mesh.columns=1", "core.tiles=1"]), options).Program.Nodes.Single();
+        Assert.Equal((FallbackReason.DoesNotFit, 5 * ((3 * 8) + (2 * 8)), (3 * 8) + (2 * 8) + 16), (node.Reason, (int)node.Macs, (int)node.Parameters));
+    }
 
     [Fact]
     public void EveryNodeOfTheModelIsListedWithItsHome()

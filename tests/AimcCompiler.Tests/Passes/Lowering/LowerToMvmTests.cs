@@ -81,6 +81,16 @@ public sealed class LowerToMvmTests
         Assert.Equal(policy == DepthwisePolicy.Digital ? 0 : 1, result.Program.Layers.Length);
     }
 
+    [Theory]
+    [InlineData(7)]
+    [InlineData(10)]
+    [InlineData(11)]
+    public void ABiasForEachRowIsAddedAfterTheProductInEveryVersion(long opset)
+    {
+        var result = Meaning.IsKeptOnTheFloatChip(new TestModel(opset).Input("x", 4, 5).Weights("w", 5, 3).Weights("c", 4, 3).Node("Gemm", "x w c", "y").Output("y"));
+        Assert.Single(result.Program.Layers);
+    }
+
     [Fact]
     public void RowsAreInTheOrderChannelThenKernelPosition()
     {

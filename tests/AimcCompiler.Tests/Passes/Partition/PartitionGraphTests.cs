@@ -61,6 +61,30 @@ public sealed class PartitionGraphTests
         Assert.Equal((Home.Digital, FallbackReason.ByRequest), (home.Home, home.Reason));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AnOperatorThatWouldBeTakenApartIsDigitalByRequest(bool isRequested)
+    {
+        // Peepholes that are computed are a form that no cell of ours has.
+        var known = Stairs.Lstm().Output("states");
+        var other = Stairs.Lstm().Input("p", 1, 6).Node("LSTM", ["x", "w", "r", "b", "", "", "", "p"], ["peeped"], ("hidden_size", 2)).Output("states", "peeped");
+        CompileOptions options = new() { Digital = isRequested ? ["lstm_states", "lstm_peeped"] : ["lstm_peeped"] };
+        Assert.Equal(isRequested ? FallbackReason.ByRequest : FallbackReason.UnsupportedForm, Stairs.Partitioned(known, new CompileOptions { Digital = isRequested ? ["lstm_states"] : [] }).Homes.Values.Single().Reason);
+        Assert.Equal(FallbackReason.UnsupportedForm, Stairs.Partitioned(other, options).Homes.MaxBy(h => h.Key.Value).Value.Reason);
+    }
+
+    [Fact]
+    public void WhatIsInATimeLoopIsNamedByItsOperator()
+    {
+        DiagnosticBag bag = new();
+        CompileOptions options = new() { Digital = ["lstm_states/forward", "lstm_states/Add"] };
+        var apart = ExpandMvms.Run(Stairs.Lstm().Output("states").Import(), new CompileOptions());
+        PartitionGraph.Run(Calibrate.Run(apart, options), options, bag);
+        Assert.Equal(["there is no node 'lstm_states/Add' after folding", "there is no node 'lstm_states/forward' after folding"], bag.Diagnostics.Select(d => d.Message).Order());
+        Assert.All(bag.Diagnostics, d => Assert.Equal("one of: lstm_states", d.Levers.Single()));
+    }
+
     [Fact]
     public void ADepthwiseConvolutionByRequestOrByPolicy()
     {
