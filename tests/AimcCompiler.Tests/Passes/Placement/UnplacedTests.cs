@@ -1,5 +1,4 @@
 using AimcCompiler.Core;
-using AimcCompiler.Ir;
 using AimcCompiler.Passes;
 using AimcCompiler.Runtime;
 using AimcCompiler.Tests.Onnx;
