@@ -43,8 +43,8 @@ public static partial class ProgramVerifier
 
     private const int MaximumRank = 64;
 
-    // Counts of one layer or node; sums of them over a program stay exact.
-    private const long MaximumCount = 1L << 52;
+    /// <summary>Counts of one layer, partition or node; sums of them over a program stay exact.</summary>
+    public const long MaximumCount = 1L << 52;
 
     /// <exception cref="InvalidIrException">An invariant is broken; the message names the entity and the bound.</exception>
     public static void Verify(MappedProgram program)

@@ -56,6 +56,14 @@ public static partial class RejectedModel
         return new DiagnosticException(Explain(graph, node, where, message));
     }
 
+    /// <summary>The node that ONNX Runtime says it failed in; null = it names none of the graph's.</summary>
+    public static Node? NodeOf(Graph graph, DigitalException error)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        ArgumentNullException.ThrowIfNull(error);
+        return NameIn(error.Message.ReplaceLineEndings(" ")) is { } name ? graph.Nodes.FirstOrDefault(n => n.Name == name) : null;
+    }
+
     private static Diagnostic Explain(Graph graph, Node? node, string where, string message)
     {
         if (node is not null && (NoOperator().IsMatch(message) || NoFunction().IsMatch(message)))

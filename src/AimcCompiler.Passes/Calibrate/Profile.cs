@@ -60,6 +60,11 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
             }
         }
 
+        if (first is not null && RejectedModel.NodeOf(graph, first) is { } failed && ReadsNoInput(failed))
+        {
+            throw first;
+        }
+
         if (graph.Header.Inputs.Any(i => i.Shape.IsDefault || i.Type == TensorType.String) || !graph.Nodes.Any(NeedsRun))
         {
             // Nobody but the model's maker knows what goes in there (indices, extents, axes): what ONNX Runtime infers has to do.
@@ -79,6 +84,27 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
             rejected?.Where ?? graph.Header.FileName,
             $"does not run with any of the extents tried for {string.Join(", ", extents.Open)}; with the first of them: {rejected?.Message ?? "an input is too large"}",
             $"--dim {string.Join(" --dim ", extents.Open.Select(n => $"{n}=N"))}");
+    }
+
+    /// <summary>What it does is the same for every input: where it fails once it fails always.</summary>
+    private bool ReadsNoInput(Node node)
+    {
+        HashSet<NodeId> seen = [];
+        Stack<Node> open = new([node]);
+        while (open.TryPop(out var at))
+        {
+            if (at.Reads.Any(v => graph.Header.Inputs.Any(i => i.Name == v)))
+            {
+                return false;
+            }
+
+            foreach (var before in graph.Predecessors(at.Id).Where(p => seen.Add(p.Id)))
+            {
+                open.Push(before);
+            }
+        }
+
+        return true;
     }
 
     private void TakeInferred()

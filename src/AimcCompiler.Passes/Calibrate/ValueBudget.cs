@@ -1,3 +1,4 @@
+using AimcCompiler.Binary;
 using AimcCompiler.Core;
 using AimcCompiler.Digital;
 using AimcCompiler.Ir;
@@ -33,13 +34,22 @@ internal static class ValueBudget
     internal static void Check(Graph graph, DigitalSession session, long available)
     {
         double needed = session.Outputs.Sum(Bytes);
-        if (needed <= available)
+        var largest = session.Outputs.MaxBy(Elements);
+        if (largest is null || (needed <= available && Elements(largest) <= ProgramVerifier.MaximumElements))
         {
             return;
         }
 
-        var largest = session.Outputs.MaxBy(Bytes)!;
         string where = graph.ProducerOf(largest.Name) is { } node ? $"node '{node.Name}' ({node.QualifiedOp})" : $"value '{largest.Name}'";
+        if (needed <= available)
+        {
+            throw new DiagnosticException(
+                Descriptors.TooLargeValues,
+                $"{graph.Header.FileName}: {where}",
+                FormattableString.Invariant($"writes '{largest.Name}' of {largest.Type} {Tensor.Format(largest.Shape)}, more than {ProgramVerifier.MaximumElements} elements"),
+                "smaller inputs (--dim NAME=N)");
+        }
+
         throw new DiagnosticException(
             Descriptors.TooLargeValues,
             $"{graph.Header.FileName}: {where}",

@@ -137,7 +137,7 @@ public static class EmitProgram
             }
 
             var model = ModelWriter.ExtractModel(graph, cluster, reads, writes);
-            long operations = cluster.Sum(n => DigitalWork.Operations(graph, n));
+            long operations = (long)Math.Min(ProgramVerifier.MaximumCount, cluster.Sum(n => (double)DigitalWork.Operations(graph, n)));
             steps.Add(new Step([.. reads], [.. writes], _ =>
             {
                 partitions.Add(new DigitalPartition

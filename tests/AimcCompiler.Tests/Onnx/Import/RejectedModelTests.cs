@@ -50,8 +50,8 @@ public sealed class RejectedModelTests
     [Fact]
     public void AFailureAtRunTimeIsNamedWithItsNodeAndOpenDimensionsAreALever()
     {
-        var found = Refused(new TestModel().Input("x", "N", "L").Ints("s", 7, 11).Node("Reshape", "x s", "y").Output("y"));
-        Assert.Equal("test.onnx: node 'reshape_y' (Reshape)", found.Where);
+        var found = Refused(new TestModel().Input("x", "N", "C", 8, 8).Weights("w", 4, 5, 3, 3).Node("Conv", "x w", "y").Output("y"));
+        Assert.Equal("test.onnx: node 'conv_y' (Conv)", found.Where);
         Assert.DoesNotContain("Non-zero status code", found.Message, StringComparison.Ordinal);
         Assert.Contains(found.Levers, l => l.Contains("--dim", StringComparison.Ordinal));
     }

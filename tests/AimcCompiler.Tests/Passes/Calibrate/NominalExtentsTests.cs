@@ -124,4 +124,33 @@ public sealed class NominalExtentsTests
 
         public IReadOnlyDictionary<string, Tensor> Sample(int index) => new Dictionary<string, Tensor> { ["x"] = sample };
     }
+
+    /// <summary>Nobody but the model's maker knows what axes, extents and indices to give; without products there is nothing that a run would tell.</summary>
+    [Fact]
+    public void AModelWithoutProductsThatNoNominalInputRunsIsTypedByInference()
+    {
+        var model = new TestModel().Input("x", 2, 6).Input("s", TensorType.Int64, 2).Node("Unsqueeze", "x s", "y").Output("y");
+        var result = AimcCompilation.Compile(model.Import(), ChipReader.Read("float"), new CompileOptions());
+        Assert.Contains(result.Warnings, w => w.Descriptor == Descriptors.NotProfiled);
+        using Session session = new(result.Program, new SimulationOptions());
+        var x = Tensor.FromFloats([.. Enumerable.Range(0, 12).Select(i => (float)i)], 2, 6);
+        Assert.Equal([1L, 2L, 6L, 1L], session.Run(new Dictionary<string, Tensor> { ["x"] = x, ["s"] = Tensor.FromInt64([0, 3], 2) }).Single().Shape);
+    }
+
+    [Fact]
+    public void AValueThatNoArrayHoldsIsRefused()
+    {
+        var model = new TestModel().Input("x", 1, 3, 8192, 8192).Weights("w", 64, 3, 15, 15).Node("Conv", "x w", "y").Output("y");
+        var found = Assert.Throws<DiagnosticException>(() => AimcCompilation.Compile(model.Import(), ChipReader.Read("float"), new CompileOptions())).Diagnostics.Single();
+        Assert.Equal((Descriptors.TooLargeValues, "test.onnx: node 'conv_y' (Conv)"), (found.Descriptor, found.Where));
+    }
+
+    /// <summary>A sum of a trillion products is a minute of a run whose only result are shapes that are known without it.</summary>
+    [Fact]
+    public void AModelThatTakesLongIsTypedByInference()
+    {
+        var model = new TestModel().Input("x", 1, 3, 8192, 8192).Weights("w", 16, 3, 15, 15).Node("Conv", "x w", "y").Output("y");
+        var program = AimcCompilation.Compile(model.Import(), ChipReader.Read("float"), new CompileOptions()).Program;
+        Assert.Equal(8178L * 8178, Assert.Single(program.Layers).VectorsPerInference);
+    }
 }
