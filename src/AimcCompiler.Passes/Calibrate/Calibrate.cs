@@ -92,6 +92,7 @@ public static class Calibrate
         {
             using (DigitalSession session = new(ModelWriter.ExtractModel(profiled, profiled.Nodes, inputNames, values), new DigitalOptions(Optimize: false)))
             {
+                ValueBudget.Check(graph, session);
                 Profile profile = new(profiled, session, extents, values);
                 profile.Run(options.Calibration is { Count: > 0 } data ? data.Sample(0) : null);
                 foreach (var (name, found) in profile.Facts)

@@ -134,7 +134,7 @@ public sealed class NominalExtentsTests
         Assert.Contains(result.Warnings, w => w.Descriptor == Descriptors.NotProfiled);
         using Session session = new(result.Program, new SimulationOptions());
         var x = Tensor.FromFloats([.. Enumerable.Range(0, 12).Select(i => (float)i)], 2, 6);
-        Assert.Equal([1L, 2L, 6L, 1L], session.Run(new Dictionary<string, Tensor> { ["x"] = x, ["s"] = Tensor.FromInt64([0, 3], 2) }).Single().Shape);
+        Assert.Equal(new long[] { 1, 2, 6, 1 }, session.Run(new Dictionary<string, Tensor> { ["x"] = x, ["s"] = Tensor.FromInt64([0, 3], 2) }).Single().Shape.ToArray());
     }
 
     [Fact]
