@@ -326,13 +326,21 @@ public sealed partial class ErrorTests : IDisposable
         }
         while (line is not null && !line.Contains("instance 2 ", StringComparison.Ordinal));
         Assert.NotNull(line);
-        Interrupt(process);
-        Task<string> rest = process.StandardError.ReadToEndAsync();
-        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(30)), "it goes on");
-        Assert.Equal(130, process.ExitCode);
-        Assert.Equal("", await process.StandardOutput.ReadToEndAsync());
-        Assert.DoesNotContain("   at ", await rest, StringComparison.Ordinal);
-        Assert.Equal(before, _folder.Names);
+        try
+        {
+            Interrupt(process);
+            Task<string> rest = process.StandardError.ReadToEndAsync();
+            Assert.True(process.WaitForExit(TimeSpan.FromSeconds(30)), "it goes on");
+            Assert.Equal(130, process.ExitCode);
+            Assert.Equal("", await process.StandardOutput.ReadToEndAsync());
+            Assert.DoesNotContain("   at ", await rest, StringComparison.Ordinal);
+            Assert.Equal(before, _folder.Names);
+        }
+        finally
+        {
+            // Where the tests were started with interrupts ignored, so is it.
+            process.Kill(entireProcessTree: true);
+        }
     }
 
     private static void Interrupt(Process process)
