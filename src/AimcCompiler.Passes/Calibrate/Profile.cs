@@ -9,8 +9,8 @@ namespace AimcCompiler.Passes;
 /// <summary>Types and shapes of a model's values, from runs on nominal inputs: they serve shapes, never ranges.</summary>
 internal sealed class Profile(Graph graph, DigitalSession session, NominalExtents extents, string[] values)
 {
-    /// <summary>Multiply-accumulates that a run on made-up inputs may cost: some ten seconds. What needs more is typed by inference alone, if that says enough.</summary>
-    private const long MaximumWork = 400_000_000_000;
+    /// <summary>Multiply-accumulates that a run on made-up inputs may cost: some seconds, and three times VGG-19. What needs more is typed by inference alone, if that says enough.</summary>
+    private const long MaximumWork = 60_000_000_000;
 
     private readonly Dictionary<string, DigitalPort> _inferred = session.Outputs.ToDictionary(o => o.Name, StringComparer.Ordinal);
     private readonly Dictionary<string, DigitalPort> _inputs = session.Inputs.ToDictionary(i => i.Name, StringComparer.Ordinal);
@@ -38,9 +38,16 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
             }
         }
 
-        if (!graph.Nodes.Any(NeedsRun) && Work() > MaximumWork)
+        // Where nothing is open but the batch in front, inference says all that a run of one sample would.
+        if (extents.Open.IsEmpty && _inferred.Values.All(o => o.Shape.Skip(1).All(d => d >= 0)) && graph.Nodes.All(n => !IsProduct(n) || !_inferred[n.Outputs[0]].Shape.IsEmpty)
+            && (Work() > MaximumWork || ValueBudget.IsLarge(session)))
         {
             TakeInferred();
+            foreach (var (name, facts) in Facts.ToList().Where(f => f.Value.HasRank))
+            {
+                Facts[name] = facts with { Shape = OneSample(facts.Shape), Declared = facts.Shape };
+            }
+
             return;
         }
 
@@ -120,21 +127,24 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
         }
     }
 
+    private static ImmutableArray<long> OneSample(ImmutableArray<long> shape) => [.. shape.Select(d => d < 0 ? 1 : d)];
+
     private double Work()
     {
         var facts = graph.Constants.ToImmutableDictionary(c => c.Key, c => new ValueFacts(c.Value.Type, c.Value.Shape), StringComparer.Ordinal)
-            .SetItems(values.Select(v => KeyValuePair.Create(v, Inferred(_inferred[v]))))
-            .SetItems(graph.Header.Inputs.Select(p => KeyValuePair.Create(p.Name, new ValueFacts(p.Type, p.Shape))));
+            .SetItems(values.Select(v => KeyValuePair.Create(v, new ValueFacts(_inferred[v].Type, OneSample(_inferred[v].Shape)))))
+            .SetItems(graph.Header.Inputs.Select(p => KeyValuePair.Create(p.Name, new ValueFacts(p.Type, p.Shape.IsDefault ? default : OneSample(p.Shape)))));
         var typed = graph.With(facts: facts);
         return graph.Nodes.Sum(n => (double)DigitalWork.Macs(typed, n));
     }
 
     /// <summary>A product with constants, of whose result ONNX Runtime does not infer the shape: without a run it cannot go to tiles.</summary>
-    private bool NeedsRun(Node node) =>
+    private bool NeedsRun(Node node) => IsProduct(node) && (!_inferred.TryGetValue(node.Outputs[0], out var port) || port.Shape.IsEmpty || port.Shape.Any(d => d < 0));
+
+    private bool IsProduct(Node node) =>
         (node.Is("Conv") || node.Is("Gemm") || node.Is("MatMul") || node.ReadsGates)
         && node.Inputs.Any(i => graph.Constants.TryGetValue(i, out var constant) && Tensor.IsFloating(constant.Type))
-        && node.Outputs is [{ Length: > 0 } output, ..]
-        && (!_inferred.TryGetValue(output, out var port) || port.Shape.IsEmpty || port.Shape.Any(d => d < 0));
+        && node.Outputs is [{ Length: > 0 }, ..];
 
     private ImmutableDictionary<string, ImmutableArray<long>> Shapes(ImmutableDictionary<string, long> candidate, long? samples) =>
         graph.Header.Inputs.ToImmutableDictionary(p => p.Name, p => NominalExtents.ShapeOf(p, candidate, samples), StringComparer.Ordinal);

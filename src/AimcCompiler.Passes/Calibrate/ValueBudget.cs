@@ -9,7 +9,7 @@ namespace AimcCompiler.Passes;
 /// <summary>Sizes of values as far as ONNX Runtime infers them without running anything: a file of a hundred bytes can ask for terabytes.</summary>
 internal static class ValueBudget
 {
-    /// <summary>Elements of the largest value that some nodes write from constants; 0 where no size is known beforehand.</summary>
+    /// <summary>Elements of the largest value that some nodes write from constants; 0 where ONNX Runtime does not load them.</summary>
     public static double Largest(Graph graph, IReadOnlyList<Node> nodes)
     {
         try
@@ -61,6 +61,9 @@ internal static class ValueBudget
 
     private static double Bytes(DigitalPort port) => Elements(port) * (port.IsTensor && Enum.IsDefined(port.Type) ? Tensor.SizeOf(port.Type) : 1);
 
-    /// <summary>0 where an extent is open.</summary>
-    private static double Elements(DigitalPort port) => port.IsTensor && port.Shape.All(d => d >= 0) ? port.Shape.Aggregate(1.0, (count, d) => count * d) : 0;
+    /// <summary>At least so many: an open extent counts as 1.</summary>
+    private static double Elements(DigitalPort port) => port.IsTensor ? port.Shape.Aggregate(1.0, (count, d) => count * (d < 0 ? 1 : d)) : 0;
+
+    /// <summary>All values take a good part of the machine's memory, and what operators need while they run comes on top.</summary>
+    public static bool IsLarge(DigitalSession session) => session.Outputs.Sum(Bytes) > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8.0;
 }

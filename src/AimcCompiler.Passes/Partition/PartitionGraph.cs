@@ -141,7 +141,7 @@ public static class PartitionGraph
             : node.Int("group", 1) is var groups && (groups < 1 || weights.Shape[0] % groups != 0) ? $"has {groups} groups for {weights.Shape[0]} filters"
             : node.Ints("pads") is { } pads && pads.Any(p => p < 0) ? "has negative pads"
             : WindowBounds.Exceeded(node) is { } exceeded ? exceeded
-            : FactsOf(graph, node);
+            : FactsOf(graph, node) ?? Fits(graph, node.Inputs[0], 1, weights.Shape[1] * node.Int("group", 1));
     }
 
     private static string? Gemm(Graph graph, Node node)
@@ -176,7 +176,8 @@ public static class PartitionGraph
             }
         }
 
-        return FactsOf(graph, node);
+        return FactsOf(graph, node)
+            ?? Fits(graph, node.Inputs[0], node.Int("transA", 0) != 0 ? -2 : -1, node.Int("transB", 0) != 0 ? weights.Shape[1] : weights.Shape[0]);
     }
 
     private static string? MatMul(Graph graph, Node node)
@@ -203,7 +204,15 @@ public static class PartitionGraph
             return "has an activation whose rank does not fit";
         }
 
-        return FactsOf(graph, node);
+        return FactsOf(graph, node) ?? Fits(graph, other, right ? -1 : -2, weights.Shape[right ? 0 : 1]);
+    }
+
+    /// <summary>Shapes that were inferred and not seen in a run may contradict the weights: then ONNX Runtime says so when it runs.</summary>
+    private static string? Fits(Graph graph, string value, int axis, long rows)
+    {
+        var shape = graph.Facts[value].Shape;
+        int at = axis < 0 ? shape.Length + axis : axis;
+        return at >= 0 && at < shape.Length && shape[at] == rows ? null : $"reads '{value}' of {Tensor.Format(shape)}, its weights take {rows} values";
     }
 
     private static string? FactsOf(Graph graph, Node node)
