@@ -223,7 +223,7 @@ public static class ModelWriter
 
         if (type == TensorType.Undefined)
         {
-            throw new InvalidOperationException($"The type of value '{value}' is not known.");
+            throw new DiagnosticException(Descriptors.InvalidModel, $"{graph.Header.FileName}: value '{value}'", "has no type that the file or ONNX Runtime gives", "check the model with onnx.checker");
         }
 
         var shape = port is not null ? port.Shape : graph.Facts[value].Declared;
