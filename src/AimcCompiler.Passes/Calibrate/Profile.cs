@@ -12,6 +12,9 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
     /// <summary>Multiply-accumulates that a run on made-up inputs may cost: some seconds, and three times VGG-19. What needs more is typed by inference alone, if that says enough.</summary>
     private const long MaximumWork = 60_000_000_000;
 
+    /// <summary>Bytes that the values of a guess at open extents may take, but for the first, likeliest guess: there are many, and most are wrong.</summary>
+    private const double MaximumGuess = 128 << 20;
+
     private readonly Dictionary<string, DigitalPort> _inferred = session.Outputs.ToDictionary(o => o.Name, StringComparer.Ordinal);
     private readonly Dictionary<string, DigitalPort> _inputs = session.Inputs.ToDictionary(i => i.Name, StringComparer.Ordinal);
 
@@ -52,13 +55,16 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
         }
 
         // Indices are 0 in most runs; a length or a divisor must not be.
+        double usual = extents.Candidates().Take(1).Sum(c => Shapes(c, null).Values.Sum(Calibrate.Elements));
         bool hasIntegers = graph.Header.Inputs.Any(i => i.Type is TensorType.Int64 or TensorType.Int32);
         foreach (long integer in hasIntegers ? (ReadOnlySpan<long>)[0, 1] : [0])
         {
             foreach (var candidate in extents.Candidates())
             {
                 var shapes = Shapes(candidate, null);
-                if (shapes.Values.All(s => Calibrate.Elements(s) <= Calibrate.MaximumInput) && Try(() => Nominal(shapes, integer), ref first) is { } facts)
+                double growth = shapes.Values.Sum(Calibrate.Elements) / Math.Max(1, usual);
+                bool isModest = growth <= 1 || ValueBudget.Known(session, growth) <= MaximumGuess;
+                if (isModest && shapes.Values.All(s => Calibrate.Elements(s) <= Calibrate.MaximumInput) && Try(() => Nominal(shapes, integer), ref first) is { } facts)
                 {
                     bool countsSamples = NominalExtents.SamplesOf(candidate) == 1;
                     Keep(shapes, facts, countsSamples, countsSamples ? () => Try(() => Nominal(Shapes(candidate, 2), integer), ref first) : null);

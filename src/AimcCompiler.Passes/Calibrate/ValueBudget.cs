@@ -33,7 +33,7 @@ internal static class ValueBudget
     /// <inheritdoc cref="Check(Graph, DigitalSession)"/>
     internal static void Check(Graph graph, DigitalSession session, long available)
     {
-        double needed = session.Outputs.Sum(Bytes);
+        double needed = Known(session);
         var largest = session.Outputs.MaxBy(Elements);
         if (largest is null || (needed <= available && Elements(largest) <= ProgramVerifier.MaximumElements))
         {
@@ -59,11 +59,14 @@ internal static class ValueBudget
             "a machine with more memory");
     }
 
+    /// <summary>Bytes of all values as far as they are inferred: an open extent counts as 1, and a value that has one <paramref name="growth"/> times.</summary>
+    public static double Known(DigitalSession session, double growth = 1) => session.Outputs.Sum(o => Bytes(o) * (o.IsTensor && o.Shape.Any(d => d < 0) ? growth : 1));
+
     private static double Bytes(DigitalPort port) => Elements(port) * (port.IsTensor && Enum.IsDefined(port.Type) ? Tensor.SizeOf(port.Type) : 1);
 
     /// <summary>At least so many: an open extent counts as 1.</summary>
     private static double Elements(DigitalPort port) => port.IsTensor ? port.Shape.Aggregate(1.0, (count, d) => count * (d < 0 ? 1 : d)) : 0;
 
     /// <summary>All values take a good part of the machine's memory, and what operators need while they run comes on top.</summary>
-    public static bool IsLarge(DigitalSession session) => session.Outputs.Sum(Bytes) > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8.0;
+    public static bool IsLarge(DigitalSession session) => Known(session) > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8.0;
 }

@@ -37,6 +37,17 @@ public sealed class NominalExtentsTests
         Assert.Contains("length = 256", Warning(Compile(model)), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(4, true)]
+    [InlineData(2048, false)] // 128 MiB go in, and as much again comes out of Identity: too much for a guess
+    public void AGuessThatTakesMuchMemoryIsNotTried(int width, bool isTried)
+    {
+        var model = new TestModel().Input("x", "N", "length", width).Node("Identity", "x", "i").Ints("shape", 16384, width).Node("Reshape", "i shape", "r")
+            .Weights("w", width, 3).Node("MatMul", "r w", "y").Output("y");
+        var program = Compile(model).Program;
+        Assert.Equal(isTried ? [1L, 16384, width] : [], program.Values[program.Inputs.Single()].Nominal.ToArray());
+    }
+
     [Fact]
     public void OneLengthMayGrowWhileAnotherStays()
     {
