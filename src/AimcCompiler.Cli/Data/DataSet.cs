@@ -65,7 +65,10 @@ internal sealed class DataSet : IDisposable
     }
 
     /// <summary>Samples of one input: <see cref="Count"/>, but for a whole batch of a model whose inputs differ in their first dimension.</summary>
-    public long CountOf(string input) => _inputs[input].Count;
+    public long CountOf(string input) => _inputs[input].ServesEveryRun ? Count : _inputs[input].Count;
+
+    /// <summary>Every sample is a run of its own.</summary>
+    public bool IsOneByOne => _inputs.Values.Any(i => i.HoldsWholeInputs || i.ServesEveryRun);
 
     /// <summary>Samples [first, first + count) of an input: of the input's type, shape [count, ...], preprocessed.</summary>
     public Tensor Batch(string input, long first, int count)
@@ -178,14 +181,14 @@ internal sealed class DataSet : IDisposable
         {
             var images = ImageFolder.Open(path, (height, width) => InputData.ChannelsOf(input, preprocess.Layout, height, width));
             Labels ??= images.Labels;
-            _inputs.Add(input.Name, InputData.Fit(images, input, preprocess, request.Inputs.Length));
+            _inputs.Add(input.Name, InputData.Fit(images, input, preprocess, request.Inputs));
             return;
         }
 
         // Both the array's own name and, for a model of one input, the names people give.
         IReadOnlyList<string> names = request.Inputs.Length == 1 ? [input.Name, "data", "x", "images", "inputs"] : [input.Name];
         var source = DataFile.Open(path, names, RawOf(request, input));
-        _inputs.Add(input.Name, InputData.Fit(source, input, preprocess, request.Inputs.Length));
+        _inputs.Add(input.Name, InputData.Fit(source, input, preprocess, request.Inputs));
         if (Labels is null && request.Labels is null && path.EndsWith(".npz", StringComparison.OrdinalIgnoreCase))
         {
             using var archive = new NpzReader(ByteSource.Open(path));
@@ -240,7 +243,7 @@ internal sealed class DataSet : IDisposable
                 throw WrongShape(path, $"the input '{input.Name}' has data already");
             }
 
-            _inputs.Add(input.Name, InputData.Fit(new TensorSource(path, Join(path, parts)), input, preprocess, request.Inputs.Length));
+            _inputs.Add(input.Name, InputData.Fit(new TensorSource(path, Join(path, parts)), input, preprocess, request.Inputs));
         }
     }
 
@@ -288,8 +291,14 @@ internal sealed class DataSet : IDisposable
         }
 
         // States beside the samples have a first dimension of their own; filled exactly, it is right as it is.
-        var counted = request.IsOneBatch ? all.FindAll(i => !i.FillsFirstDimension) : all;
-        Count = (counted.FirstOrDefault() ?? all[0]).Count;
+        bool isOneRun = !request.IsOneBatch && !InputData.HaveCommonSamples(request.Inputs);
+        var counted = request.IsOneBatch ? all.FindAll(i => !i.FillsFirstDimension) : isOneRun ? all.FindAll(i => !i.IsOneInput) : all;
+        Count = counted.Count > 0 ? counted[0].Count : isOneRun ? 1 : all[0].Count;
+        foreach (var input in isOneRun ? all.Except(counted) : [])
+        {
+            input.ServesEveryRun = true;
+        }
+
         var other = counted.Find(i => i.Count != Count);
         if (other is not null)
         {

@@ -10,7 +10,7 @@ internal sealed class InputData : IDisposable
     private readonly ArraySource _source;
     private readonly DataInput _input;
     private readonly ImmutableArray<long> _sample;
-    private readonly bool _isOneSample;
+    private readonly Holding _holding;
     private readonly (int Pixels, int Channels)? _transpose;
     private readonly float[]? _factor;
     private readonly float[]? _offset;
@@ -22,7 +22,7 @@ internal sealed class InputData : IDisposable
         _source = source;
         _input = input;
         _sample = match.Sample;
-        _isOneSample = match.IsOneSample;
+        _holding = match.Holding;
         _transpose = match.Transpose;
         // A model may have inputs beside the image.
         if (preprocess.ChannelOrder == ChannelOrder.Bgr && (isOnlyInput || _sample.Length == 3))
@@ -38,10 +38,19 @@ internal sealed class InputData : IDisposable
 
     public string Where => _source.Where;
 
-    public long Count => _isOneSample ? 1 : _source.Slices;
+    public long Count => _holding == Holding.OneSample ? 1 : _source.Slices;
 
     /// <summary>There are as many samples as the model's first dimension says.</summary>
     public bool FillsFirstDimension => _input.Shape is [var first, ..] && first == Count;
+
+    /// <summary>Every place of the array's first axis is the whole input of a run.</summary>
+    public bool HoldsWholeInputs => _holding == Holding.WholeInputs;
+
+    /// <summary>The array is one input of the model as it is, with all places of the first axis.</summary>
+    public bool IsOneInput => !HoldsWholeInputs && (_input.Shape.IsEmpty ? _holding == Holding.OneSample : FillsFirstDimension);
+
+    /// <summary>The array, which <see cref="IsOneInput"/>, goes into every run.</summary>
+    public bool ServesEveryRun { get; set; }
 
     /// <summary>Channels to decode images of a size to.</summary>
     public static int ChannelsOf(DataInput input, DataLayout? layout, int height, int width)
@@ -59,9 +68,9 @@ internal sealed class InputData : IDisposable
         static bool Is(long dimension, int length) => dimension < 0 || dimension == length;
     }
 
-    /// <summary>Finds how an array holds samples of an input: along its first axis, or as a single sample.</summary>
-    /// <exception cref="DiagnosticException">Neither fits.</exception>
-    public static InputData Fit(ArraySource source, DataInput input, Preprocess preprocess, int inputs)
+    /// <summary>Finds how an array holds samples of an input: along its first axis, or as a single sample, or as an input for every run.</summary>
+    /// <exception cref="DiagnosticException">None fits.</exception>
+    public static InputData Fit(ArraySource source, DataInput input, Preprocess preprocess, IReadOnlyList<DataInput> inputs)
     {
         try
         {
@@ -69,7 +78,7 @@ internal sealed class InputData : IDisposable
             bool[] turns = preprocess.Layout switch
             {
                 // A model may have inputs beside the image.
-                DataLayout.NhwcToNchw when inputs > 1 && model.Length != 3 => [false],
+                DataLayout.NhwcToNchw when inputs.Count > 1 && model.Length != 3 => [false],
                 DataLayout.NhwcToNchw => [true],
                 DataLayout.Nchw when source is ImageFolder => [true],
                 null when source is ImageFolder => [true, false],
@@ -81,13 +90,18 @@ internal sealed class InputData : IDisposable
                 {
                     if (!source.Shape.IsEmpty && TryMatch(source.Shape.RemoveAt(0), model, transposes, reshapes, out var along))
                     {
-                        return new InputData(source, input, preprocess, along, inputs == 1);
+                        return new InputData(source, input, preprocess, along, inputs.Count == 1);
                     }
 
                     if (source is not ImageFolder && TryMatch(source.Shape, model, transposes, reshapes, out var whole))
                     {
-                        return new InputData(source, input, preprocess, whole with { IsOneSample = true }, inputs == 1);
+                        return new InputData(source, input, preprocess, whole with { Holding = Holding.OneSample }, inputs.Count == 1);
                     }
+                }
+
+                if (!reshapes && !HaveCommonSamples(inputs) && input.Shape is [> 0, ..] && !source.Shape.IsEmpty && TryMatch(source.Shape.RemoveAt(0), input.Shape, false, false, out var run))
+                {
+                    return new InputData(source, input, preprocess, run with { Holding = Holding.WholeInputs }, inputs.Count == 1);
                 }
             }
 
@@ -105,9 +119,17 @@ internal sealed class InputData : IDisposable
         }
     }
 
+    /// <summary>The first dimensions of a model's inputs count the same thing. Where they do not, as with the state of a recurrence beside its input, one run is one sample.</summary>
+    public static bool HaveCommonSamples(IEnumerable<DataInput> inputs) => inputs.Select(i => i.Shape is [var samples, ..] ? samples : 0).Distinct().Count() == 1;
+
     public Tensor Batch(long first, int count)
     {
-        var data = _isOneSample ? _source.Read(0, _source.Slices) : _source.Read(first, count);
+        if (ServesEveryRun)
+        {
+            (first, count) = (0, (int)Count);
+        }
+
+        var data = _holding == Holding.OneSample ? _source.Read(0, _source.Slices) : _source.Read(first, count);
         if (_transpose is { } turn)
         {
             data = Transpose(data, _source.Type, count, turn.Pixels, turn.Channels);
@@ -132,7 +154,7 @@ internal sealed class InputData : IDisposable
             type = TensorType.Float;
         }
 
-        ImmutableArray<long> shape = _input.Shape.IsEmpty ? [] : _sample.Insert(0, count);
+        ImmutableArray<long> shape = _input.Shape.IsEmpty ? [] : HoldsWholeInputs ? _sample : _sample.Insert(0, count);
         return new Tensor(_input.Type, shape, ElementCast.Cast(Where, type, data, _input.Type));
     }
 
@@ -162,7 +184,7 @@ internal sealed class InputData : IDisposable
 
         if (stored.Length == model.Length && stored.Zip(model).All(d => d.Second < 0 || d.First == d.Second))
         {
-            match = new Match(stored, turn, false);
+            match = new Match(stored, turn, Holding.Samples);
             return true;
         }
 
@@ -182,7 +204,7 @@ internal sealed class InputData : IDisposable
             return false;
         }
 
-        match = new Match([.. model.Select(d => d < 0 ? count / known : d)], turn, false);
+        match = new Match([.. model.Select(d => d < 0 ? count / known : d)], turn, Holding.Samples);
         return true;
     }
 
@@ -279,5 +301,17 @@ internal sealed class InputData : IDisposable
         }
     }
 
-    private readonly record struct Match(ImmutableArray<long> Sample, (int Pixels, int Channels)? Transpose, bool IsOneSample);
+    /// <summary>What a place of the stored array's first axis is.</summary>
+    private enum Holding
+    {
+        Samples,
+
+        /// <summary>A part of the only sample.</summary>
+        OneSample,
+
+        /// <summary>A whole input, first dimension and all.</summary>
+        WholeInputs,
+    }
+
+    private readonly record struct Match(ImmutableArray<long> Sample, (int Pixels, int Channels)? Transpose, Holding Holding);
 }

@@ -119,7 +119,7 @@ internal static class EvaluateWork
             : request.Metric is null or MetricKind.Top1 or MetricKind.Top5 && output.Shape is [_, .. var places] && places.All(d => d > 0) ? (int)Tensor.CountOf(places)
             : null;
         using var data = request.Data.Open(model ?? request.File, inputs, classes, scored: (output.Name, scored));
-        int batch = BatchOf(program);
+        int batch = data.IsOneByOne ? 1 : BatchOf(program);
         Dictionary<string, Tensor> Batch(DataSet set, long first, int count) =>
             ProgramInputs.WithFixed(program, inputs.ToDictionary(i => i.Name, i => set.Batch(i.Name, first, count), StringComparer.Ordinal));
 

@@ -108,6 +108,35 @@ public sealed class DataSetTests : DataFixture
     }
 
     [Fact]
+    public void StatesBesideTheSamplesComeWithEverySampleOrServeThemAll()
+    {
+        ImmutableArray<DataInput> inputs = [new("x", TensorType.Float, [-1, 4]), new("state", TensorType.Float, [2, -1, 3]), new("rate", TensorType.Int64, [])];
+        string x = Save("x.npy", Npy("|u1", "(3, 4)", Bytes(12)));
+        string each = Save("each.npy", Npy("|u1", "(3, 2, 1, 3)", Bytes(18)));
+        string one = Save("one.npy", Npy("|u1", "(2, 1, 3)", Bytes(6)));
+        string rate = Save("rate.npy", Npy("|u1", "()", [16]));
+        using (var set = DataSet.Open(new DataRequest { Paths = [x, each, rate], Inputs = inputs }))
+        {
+            Assert.Equal(3, set.Count);
+            Assert.True(set.IsOneByOne);
+            Assert.Equal([4, 5, 6, 7], set.Batch("x", 1, 1).Floats);
+            Assert.Equal([6, 7, 8, 9, 10, 11], set.Batch("state", 1, 1).Floats);
+            Assert.Equal([2L, 1, 3], set.Batch("state", 1, 1).Shape.ToArray());
+            Assert.Equal(new long[] { 16 }, set.Batch("rate", 1, 1).Data);
+        }
+
+        using (var set = DataSet.Open(new DataRequest { Paths = [x, one, rate], Inputs = inputs }))
+        {
+            Assert.Equal(3, set.Count);
+            Assert.Equal([0, 1, 2, 3, 4, 5], set.Batch("state", 2, 1).Floats);
+            Assert.Equal([2L, 1, 3], set.Batch("state", 2, 1).Shape.ToArray());
+        }
+
+        string four = Save("four.npy", Npy("|u1", "(4, 2, 1, 3)", Bytes(24)));
+        Assert.Contains("4 samples", Refused(() => DataSet.Open(new DataRequest { Paths = [x, four, rate], Inputs = inputs })), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ReadsLabelsOfEveryKindAndChecksThem()
     {
         var request = Request(Save("x.npy", Npy("|u1", "(3, 2)", Bytes(6))), [-1, 2]) with { Classes = 500 };
