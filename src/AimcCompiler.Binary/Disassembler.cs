@@ -47,6 +47,11 @@ public static class Disassembler
         string batch = program.Batch switch { BatchMode.Free => "free", BatchMode.Fixed => Text($"fixed to {program.FixedBatch}"), _ => "one by one" };
         yield return Text($"parameters {program.ModelParameters}, calibration {(program.Calibration is { } c ? Quoted.Of(c) : "none")}, batch {batch}");
         yield return Text($"chip {Quoted.Of(program.Chip.Name)} x {program.Chips}");
+        if (program.Preprocessing is { } preprocessing)
+        {
+            yield return Text($"preprocessing {Quoted.Of(preprocessing)}");
+        }
+
         foreach (FixedInput input in program.Fixed)
         {
             yield return Text($"fixed {Quoted.Of(input.Name)}: {input.Type} {Tensor.Format(input.Shape)} = {Quoted.Of(input.Text)}");

@@ -34,6 +34,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Nodes = [.. manifest.Nodes.Select(ToNode)],
             ModelParameters = manifest.ModelParameters,
             Calibration = manifest.HasCalibration ? manifest.Calibration : null,
+            Preprocessing = manifest.HasPreprocessing ? manifest.Preprocessing : null,
             Fixed = [.. manifest.FixedInputs.Select(f => new FixedInput(f.Name, (TensorType)f.Type, [.. f.Shape], f.Text))],
             SamplesAreIndependent = manifest.SamplesAreIndependent,
         };

@@ -26,6 +26,11 @@ internal static class ManifestWriter
             manifest.Calibration = calibration;
         }
 
+        if (program.Preprocessing is { } preprocessing)
+        {
+            manifest.Preprocessing = preprocessing;
+        }
+
         manifest.Inputs.AddRange(program.Inputs);
         manifest.Outputs.AddRange(program.Outputs);
         manifest.Values.AddRange(program.Values.Select(ToProto));

@@ -44,6 +44,9 @@ public sealed record MappedProgram
     /// <summary>How inputs were calibrated ("max", "quantile 0.99995"), or null when they were not.</summary>
     public required string? Calibration { get; init; }
 
+    /// <summary>How stored values become the inputs, as the compile took it: the JSON object of a preprocessing file (docs/data.md); null = they are the inputs.</summary>
+    public string? Preprocessing { get; init; }
+
     /// <summary>Inputs of the model that are constants of the program, for comparison with the model.</summary>
     public ImmutableArray<FixedInput> Fixed { get; init; } = [];
 

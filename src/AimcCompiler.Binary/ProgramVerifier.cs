@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using AimcCompiler.Core;
 
 namespace AimcCompiler.Binary;
@@ -98,10 +99,24 @@ public static partial class ProgramVerifier
         Check(program.Chips >= 1, $"the program occupies {program.Chips} chips, at least 1 is needed");
         Check(IsCount(program.ModelParameters), $"the model has {program.ModelParameters} parameters");
         Check(program.Calibration is null || IsName(program.Calibration), "the calibration has no name");
+        Check(program.Preprocessing is null || IsObject(program.Preprocessing), "the preprocessing is not a JSON object");
         Check(
             !program.Values.IsDefault && !program.Layers.IsDefault && !program.Partitions.IsDefault && !program.Instructions.IsDefault
                 && !program.Nodes.IsDefault,
             "a list of the program is missing");
+    }
+
+    private static bool IsObject(string json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return document.RootElement.ValueKind == JsonValueKind.Object;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     private static void VerifyChip(ChipDescription chip)

@@ -33,6 +33,9 @@ internal sealed record DataRequest
     /// <summary>The model, to find the preprocessing file beside it.</summary>
     public string? Model { get; init; }
 
+    /// <summary>What a program says of preprocessing, with the program's name; null = nothing.</summary>
+    public (string Name, string Json)? Stored { get; init; }
+
     /// <summary>An explicit preprocessing file.</summary>
     public string? PreprocessFile { get; init; }
 

@@ -91,7 +91,7 @@ internal sealed class DataSet : IDisposable
 
     private void Fill(DataRequest request)
     {
-        var preprocess = ReadPreprocess(request);
+        var preprocess = Preprocess.Of(request.Preprocess, request.PreprocessFile, request.Stored, request.Model);
         foreach (var (input, path) in Assign(request))
         {
             if (Directory.Exists(path) && TestSetReader.IsTestSet(path))
@@ -123,17 +123,6 @@ internal sealed class DataSet : IDisposable
         {
             _targets = new TensorSource(_setFolder, expected);
         }
-    }
-
-    private static Preprocess ReadPreprocess(DataRequest request)
-    {
-        string? file = request.PreprocessFile;
-        if (file is null && request.Model is not null && File.Exists(Preprocess.PathFor(request.Model)))
-        {
-            file = Preprocess.PathFor(request.Model);
-        }
-
-        return file is null ? request.Preprocess : request.Preprocess.Over(Preprocess.Read(file));
     }
 
     private static List<(DataInput Input, string Path)> Assign(DataRequest request)

@@ -1,5 +1,8 @@
 using System.Collections.Immutable;
+using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using AimcCompiler.Core;
 
 namespace AimcCompiler.Cli;
@@ -42,6 +45,43 @@ internal sealed record Preprocess(
 
     /// <summary>These fields, and where they are null those of <paramref name="other"/>.</summary>
     public Preprocess Over(Preprocess other) => new(Scale ?? other.Scale, Mean ?? other.Mean, Std ?? other.Std, Layout ?? other.Layout, ChannelOrder ?? other.ChannelOrder);
+
+    /// <summary>What applies to data of a model: options go before a file's fields, the file that was named before the program's own, that before the one beside the model.</summary>
+    /// <param name="options">The user's options.</param>
+    /// <param name="file">The file that the user named; null = none.</param>
+    /// <param name="program">What a program says, named; null = nothing.</param>
+    /// <param name="model">The model or program; null = none.</param>
+    /// <exception cref="DiagnosticException">A file cannot be read, or is none.</exception>
+    public static Preprocess Of(Preprocess options, string? file, (string Name, string Json)? program, string? model)
+    {
+        if (file is null && program is { } stored)
+        {
+            return options.Over(DataLimits.Guarded(stored.Name, () => Parse(stored.Name, Encoding.UTF8.GetBytes(stored.Json))));
+        }
+
+        file ??= model is not null && File.Exists(PathFor(model)) ? PathFor(model) : null;
+        return file is null ? options : options.Over(Read(file));
+    }
+
+    /// <summary>As a preprocessing file has it; null = nothing changes.</summary>
+    public string? ToJson()
+    {
+        JsonObject json = [];
+        void Add(string name, JsonNode? value)
+        {
+            if (value is not null)
+            {
+                json.Add(name, value);
+            }
+        }
+
+        Add("scale", Scale);
+        Add("mean", Mean is { } mean ? new JsonArray([.. mean.Select(m => JsonValue.Create(m))]) : null);
+        Add("std", Std is { } std ? new JsonArray([.. std.Select(s => JsonValue.Create(s))]) : null);
+        Add("layout", Layout switch { DataLayout.Nchw => "nchw", DataLayout.Nhwc => "nhwc", DataLayout.NhwcToNchw => "nhwc->nchw", _ => null });
+        Add("channel_order", ChannelOrder switch { Cli.ChannelOrder.Rgb => "rgb", Cli.ChannelOrder.Bgr => "bgr", _ => null });
+        return json.Count == 0 ? null : json.ToJsonString(new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    }
 
     /// <exception cref="DiagnosticException">The layout has another name.</exception>
     public static DataLayout ParseLayout(string text, string where) => text switch

@@ -31,7 +31,9 @@ internal sealed record DataOptions
     /// <param name="classes">Labels must be below it; null = any.</param>
     /// <param name="isOneBatch">All of the data are one batch of the model.</param>
     /// <param name="scored">Name and number of the output whose targets are wanted.</param>
-    public DataSet Open(string model, IEnumerable<DataInput> inputs, int? classes = null, bool isOneBatch = false, (string Name, int Index)? scored = null) => DataSet.Open(new DataRequest
+    /// <param name="stored">What the program says of preprocessing.</param>
+    public DataSet Open(
+        string model, IEnumerable<DataInput> inputs, int? classes = null, bool isOneBatch = false, (string Name, int Index)? scored = null, (string Name, string Json)? stored = null) => DataSet.Open(new DataRequest
     {
         IsOneBatch = isOneBatch,
         Targets = Targets,
@@ -43,6 +45,7 @@ internal sealed record DataOptions
         Shape = Shape,
         Type = Type,
         Model = model,
+        Stored = stored,
         PreprocessFile = PreprocessFile,
         Preprocess = Preprocess,
         TensorDecoder = TensorFile.Parse,
@@ -89,7 +92,8 @@ internal static class CompileWork
         Func<int, IReadOnlyDictionary<string, Tensor>> sample = i => inputs.ToDictionary(p => p.Name, p => data!.Batch(p.Name, i * batch, batch), StringComparer.Ordinal);
         var options = request.Options with { Calibration = data is null ? null : new Samples(batches, sample) };
         var result = AimcCompilation.Compile(graph, chip, options);
-        var program = result.Program;
+        var given = request.Calibration ?? new DataOptions();
+        var program = result.Program with { Preprocessing = Preprocess.Of(given.Preprocess, given.PreprocessFile, null, request.Model).ToJson() };
         if (data is not null && !ProgramRanges.IsComplete(program))
         {
             // The program is programmed into cells now; what compiling left behind would come on top of it.

@@ -118,7 +118,8 @@ internal static class EvaluateWork
         int? classes = request.Metric is { } asked && IsArea(asked) ? 2
             : request.Metric is null or MetricKind.Top1 or MetricKind.Top5 && output.Shape is [_, .. var places] && places.All(d => d > 0) ? (int)Tensor.CountOf(places)
             : null;
-        using var data = request.Data.Open(model ?? request.File, inputs, classes, scored: (output.Name, scored));
+        (string, string)? stored = program.Preprocessing is { } json ? (request.File, json) : null;
+        using var data = request.Data.Open(model ?? request.File, inputs, classes, scored: (output.Name, scored), stored: stored);
         int batch = data.IsOneByOne ? 1 : BatchOf(program);
         Dictionary<string, Tensor> Batch(DataSet set, long first, int count) =>
             ProgramInputs.WithFixed(program, inputs.ToDictionary(i => i.Name, i => set.Batch(i.Name, first, count), StringComparer.Ordinal));
@@ -126,7 +127,7 @@ internal static class EvaluateWork
         long used = 0;
         if (!ProgramRanges.IsComplete(program))
         {
-            using var separate = request.Calibration?.Open(model ?? request.File, inputs);
+            using var separate = request.Calibration?.Open(model ?? request.File, inputs, stored: stored);
             var source = separate ?? data;
             int step = ProgramInputs.FixedBatch(inputs) ?? 1;
             long count = Math.Min(source.Count, CompileWork.DefaultCalibrationSamples) / step * step;

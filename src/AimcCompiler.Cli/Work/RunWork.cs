@@ -123,7 +123,7 @@ internal static class RunWork
     /// <summary>The inputs and, where they are a test set, what it says of each output.</summary>
     private static (Dictionary<string, Tensor> Inputs, ImmutableArray<Tensor?> Expected) Read(MappedProgram program, RunRequest request)
     {
-        using var data = request.Data.Open(request.Compare ?? request.Program, ProgramInputs.Of(program), isOneBatch: true);
+        using var data = request.Data.Open(request.Compare ?? request.Program, ProgramInputs.Of(program), isOneBatch: true, stored: program.Preprocessing is { } json ? (request.Program, json) : null);
         return (
             program.Inputs.Select(i => program.Values[i].Name).ToDictionary(n => n, n => data.Batch(n, 0, checked((int)data.CountOf(n))), StringComparer.Ordinal),
             [.. program.Outputs.Select((o, i) => data.Expected(program.Values[o].Name, i))]);

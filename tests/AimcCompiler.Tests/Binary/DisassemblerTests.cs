@@ -12,6 +12,7 @@ public sealed class DisassemblerTests
             program 'small.onnx' sha256 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa0 by 'aimc 1.0.0'
             parameters 62, calibration 'max', batch one by one
             chip 'tiny' x 1
+            preprocessing '{"scale":0.5,"layout":"nhwc->nchw"}'
 
             v0 'x': Float ?x2x4x4 input
             v1 'conv_out': Float ?x2x3x3

@@ -15,6 +15,8 @@ public sealed class ProgramVerifierTests
         ["no chip"] = (p => p with { Chips = 0 }, "occupies 0 chips"),
         ["negative chips"] = (p => p with { Chips = -1 }, "occupies -1 chips"),
         ["negative parameters"] = (p => p with { ModelParameters = -1 }, "-1 parameters"),
+        ["preprocessing that is none"] = (p => p with { Preprocessing = "[1]" }, "the preprocessing is not a JSON object"),
+        ["preprocessing that is no JSON"] = (p => p with { Preprocessing = "{" }, "the preprocessing is not a JSON object"),
         ["empty calibration"] = (p => p with { Calibration = "" }, "the calibration has no name"),
 
         // 2. Chip

@@ -38,6 +38,7 @@ internal static class SampleProgram
         ],
         ModelParameters = 62,
         Calibration = "max",
+        Preprocessing = """{"scale":0.5,"layout":"nhwc->nchw"}""",
     };
 
     /// <summary>A loop over the matrix and a partition with lengths and two states; behind it, a second matrix on the tiles of the first.</summary>

@@ -47,6 +47,21 @@ public sealed class EvaluateCommandTests : DataFixture
     }
 
     [Fact]
+    public void AProgramTakesItsPreprocessingAlong()
+    {
+        Save("net.preprocess.json", """{"scale": 3, "mean": [1, 2, 3, 4], "layout": "nhwc"}"""u8.ToArray());
+        string program = Path.Combine(Directory.CreateDirectory(Path.Combine(Folder, "elsewhere")).FullName, "net.aimc");
+        Succeed(CompileCommand.Create(), _model, "--chip", "float", "-o", program);
+        float[] targets = [.. s_data.Select((v, i) => 2 * ((3 * v) - (i % 4) - 1))];
+        double Error(params string[] more) => JsonDocument.Parse(Succeed(
+            EvaluateCommand.Create(),
+            [program, "--data", Write("x.npy", s_data, Samples, 4), "--targets", Write("t.npy", targets, Samples, 4), "--metric", "mse", "--format", "json", .. more]))
+            .RootElement.GetProperty("results")[0].GetProperty("mean").GetDouble();
+        Assert.Equal(0, Error(), 1e-9);
+        Assert.Equal(s_data.Average(v => 16.0 * v * v), Error("--scale", "1"), 1e-4);
+    }
+
+    [Fact]
     public void TargetsAloneMeanMse() => Assert.Equal("mse", Evaluate("--targets", Write("t.npy", s_data, Samples, 4)).GetProperty("metric").GetString());
 
     [Fact]
