@@ -146,6 +146,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             NoiseKey = layer.NoiseKey,
             InputScale = layer.HasInputScale ? layer.InputScale : null,
             AdcRanges = [.. layer.AdcRanges],
+            Centers = [.. layer.Centers],
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Copies,
         };

@@ -108,6 +108,7 @@ internal static class ManifestWriter
         }
 
         result.AdcRanges.AddRange(layer.AdcRanges);
+        result.Centers.AddRange(layer.Centers);
         switch (layer.View)
         {
             case MatrixView view:

@@ -122,8 +122,14 @@ public sealed record MappedLayer
     /// <summary>How the groups share tiles; Digital means: each group has its own.</summary>
     public required DepthwisePolicy Packing { get; init; }
 
-    /// <summary>Groups x K x N codes or analog contents u, row-major.</summary>
+    /// <summary>Groups x K x N codes (their distances from <see cref="Centers"/>, where there are any) or analog contents u, row-major.</summary>
     public required WeightSection Weights { get; init; }
+
+    /// <summary>Groups x N codes that the digital side multiplies with the sum of input codes; empty without <see cref="SignEncoding.CenterOffset"/>.</summary>
+    public ImmutableArray<int> Centers { get; init; } = [];
+
+    /// <summary>The code of a weight, its center included.</summary>
+    public int Code(int index) => Weights.Code(index) + (Centers.IsEmpty ? 0 : Centers[(index / (Rows * Columns) * Columns) + (index % Columns)]);
 
     /// <summary>w = scale * code / MaxCode (or scale * u): one for the matrix, or Groups x N.</summary>
     public required ImmutableArray<float> Scales { get; init; }

@@ -79,10 +79,10 @@ public static partial class ProgramVerifier
         public LevelTable(WeightEncoding encoding, bool inArray)
         {
             _slices = encoding.Slices;
-            _lowest = encoding.LowestCode();
-            _levels = new (int, int)[(encoding.MaxCode - _lowest + 1) * _slices];
+            _lowest = encoding.LowestInCells();
+            _levels = new (int, int)[(encoding.HighestInCells - _lowest + 1) * _slices];
             Span<int> digits = stackalloc int[_slices];
-            for (int code = _lowest; code <= encoding.MaxCode; code++)
+            for (int code = _lowest; code <= encoding.HighestInCells; code++)
             {
                 encoding.Split(code, digits);
                 for (int s = 0; s < _slices; s++)

@@ -237,7 +237,8 @@ public static partial class ProgramVerifier
                 == (layer.Groups, layer.Rows, layer.Columns, layer.Packing, layer.Copies, layer.NoiseKey),
             $"{name} shares the tiles of {NameOf(owner)}, whose matrix, packing, copies or noise differ");
         Check(
-            owner.Weights == layer.Weights && owner.Blocks == layer.Blocks && owner.Scales == layer.Scales && owner.AdcRanges.SequenceEqual(layer.AdcRanges),
+            owner.Weights == layer.Weights && owner.Blocks == layer.Blocks && owner.Scales == layer.Scales && owner.AdcRanges.SequenceEqual(layer.AdcRanges)
+                && owner.Centers.SequenceEqual(layer.Centers),
             $"{name} shares the tiles of {NameOf(owner)} and has weights, blocks, scales or ADC ranges of its own");
         return true;
     }
@@ -346,15 +347,20 @@ public static partial class ProgramVerifier
         }
 
         Check(
-            element == WeightElement.Int16 || (element == WeightElement.Int8 && bits <= 8),
-            $"{name} has weights of type {element}, the chip's {bits} bits need {(bits <= 8 ? WeightElement.Int8 : WeightElement.Int16)}");
-        int lowest = encoding.LowestCode();
+            element == WeightElement.Int16 || (element == WeightElement.Int8 && bits <= 8 && !encoding.HasCenters),
+            $"{name} has weights of type {element}, the chip's {bits} bits need {(bits <= 8 && !encoding.HasCenters ? WeightElement.Int8 : WeightElement.Int16)}");
+        Check(
+            layer.Centers.IsEmpty ? !encoding.HasCenters : encoding.HasCenters && layer.Centers.Length == layer.Groups * layer.Columns,
+            $"{name} has {layer.Centers.Length} centers for {layer.Groups * layer.Columns} columns, the chip encodes {(encoding.HasCenters ? "with" : "without")} them");
+        Check(
+            layer.Centers.All(c => Math.Abs((long)c) <= encoding.MaxCode), $"{name} has a center beyond {-encoding.MaxCode} to {encoding.MaxCode}");
+        int lowest = encoding.LowestInCells();
         int at = element == WeightElement.Int8
-            ? IndexOutside(weights.Int8, lowest, encoding.MaxCode)
-            : IndexOutside(weights.Int16, lowest, encoding.MaxCode);
+            ? IndexOutside(weights.Int8, lowest, encoding.HighestInCells)
+            : IndexOutside(weights.Int16, lowest, encoding.HighestInCells);
         if (at >= 0)
         {
-            throw new InvalidIrException($"{name} has code {weights.Code(at)} at weight {at}, {lowest} to {encoding.MaxCode} is allowed");
+            throw new InvalidIrException($"{name} has code {weights.Code(at)} at weight {at}, {lowest} to {encoding.HighestInCells} is allowed");
         }
     }
 

@@ -179,6 +179,10 @@ public enum SignEncoding
     DifferentialTwoSided,
     OffsetDigital,
     OffsetUnitColumn,
+
+    /// <summary>A differential pair holds the distance from the center of its column; the digital side adds center times the sum of inputs (RAELLA's Center+Offset; Andrulis et al.,
+    /// ISCA 2023).</summary>
+    CenterOffset,
 }
 
 public enum Subtraction

@@ -124,13 +124,17 @@ public static class ChipValidator
         }
         else if (tile.Weights.Slicing == Slicing.None)
         {
-            int needed = differential ? weightBits - 1 : weightBits;
+            int needed = differential && tile.Encoding.Sign != SignEncoding.CenterOffset ? weightBits - 1 : weightBits;
             check.That(
                 cellBits >= needed,
                 SlicingPath,
                 $"is none, but a cell of {cellBits} bits does not hold a weight of {weightBits} bits ({sign}: {needed} bits)",
                 $"tile.weights.slicing={(differential ? "signed_digits" : "unsigned")}",
                 $"tile.cell.bits={needed}");
+        }
+        else if (tile.Encoding.Sign == SignEncoding.CenterOffset)
+        {
+            check.That(tile.Weights.Slicing == Slicing.SignedDigits, SlicingPath, $"is {slicing} with {sign}; allowed: signed_digits, none");
         }
         else if (differential)
         {
@@ -153,6 +157,16 @@ public static class ChipValidator
         {
             check.That(!encoding.UnitColumn, "tile.encoding.unit_column", $"is true with {sign}; allowed with the offset encodings only");
             check.That(!encoding.Flip, "tile.encoding.flip", $"is true with {sign}; allowed with the offset encodings only");
+        }
+
+        if (encoding.Sign == SignEncoding.CenterOffset)
+        {
+            check.That(
+                tile.Weights.Bits is <= WeightEncoding.MaximumCenteredBits,
+                "tile.weights.bits",
+                $"is {Text(tile.Weights.Bits)} with {sign}; allowed: 2 to {WeightEncoding.MaximumCenteredBits} (a center is a code, and a distance takes one bit more)");
+            check.That(tile.Input.Bits is not null, "tile.input.bits", $"is null with {sign}; allowed: a number of bits (the digital side adds up the codes)");
+            check.That(tile.Input.BoundManagement is null, "tile.input.bound_management", $"is on with {sign}; allowed: null");
         }
 
         check.That(

@@ -32,7 +32,7 @@ public sealed class TileGeometry
     public int LogicalColumns { get; }
 
     public static bool IsDifferential(SignEncoding sign) =>
-        sign is SignEncoding.DifferentialOneSided or SignEncoding.DifferentialTwoSided;
+        sign is SignEncoding.DifferentialOneSided or SignEncoding.DifferentialTwoSided or SignEncoding.CenterOffset;
 
     /// <summary>Pulses of one MVM. PWM and multi-level inputs go in at once.</summary>
     /// <param name="unsignedCodes">The compiler proved the activation non-negative and the chip then uses codes 0 .. 2^b - 1.</param>

@@ -5,6 +5,9 @@ namespace AimcCompiler.Core;
 /// <remarks>Analog weights (<see cref="WeightBits"/> null) have no digits: u = w / s itself is the content, in [-1, 1].</remarks>
 public sealed class WeightEncoding
 {
+    /// <summary>Bits of a weight, at most, with <see cref="SignEncoding.CenterOffset"/>: a distance from a center takes one bit more and is stored in 16.</summary>
+    public const int MaximumCenteredBits = 15;
+
     private WeightEncoding(TileDescription tile)
     {
         Sign = tile.Encoding.Sign;
@@ -19,7 +22,7 @@ public sealed class WeightEncoding
             Slices = Slicing switch
             {
                 Slicing.None => 1,
-                Slicing.SignedDigits => DivideUp(bits - 1, cellBits),
+                Slicing.SignedDigits => DivideUp(HasCenters ? bits : bits - 1, cellBits),
                 _ => DivideUp(bits, cellBits),
             };
             MaxCode = (1 << (bits - 1)) - 1;
@@ -56,10 +59,71 @@ public sealed class WeightEncoding
     /// <summary>What is added to a code so that it is not negative: 2^(B-1) for the offset encodings, else 0. An analog offset cell holds (1 + u) / 2.</summary>
     public int Offset { get; }
 
+    /// <summary>Cells hold the distance of a code from the center of its column.</summary>
+    public bool HasCenters => Sign == SignEncoding.CenterOffset;
+
+    /// <summary>The highest number that cells hold: a code, or a distance from a center.</summary>
+    public int HighestInCells => HasCenters ? (2 * MaxCode) + 1 : MaxCode;
+
+    /// <summary>The lowest number that cells hold.</summary>
+    public int LowestInCells() => HasCenters ? -HighestInCells : LowestCode();
+
+    /// <summary>The center of a column that brings its slices' sums closest to 0: the least sum over slices of 2^(k slice) times the fourth power of the sum of the digits, so that no
+    /// slice's sum is large (after Andrulis et al., ISCA 2023, section 4.1).</summary>
+    /// <param name="codes">How often each code occurs in the column, from -MaxCode - 1 up.</param>
+    public int Center(ReadOnlySpan<int> codes)
+    {
+        int lowest = -MaxCode - 1;
+        double least = double.PositiveInfinity;
+        int best = 0;
+        Span<int> digits = stackalloc int[Slices];
+        Span<long> sums = stackalloc long[Slices];
+        for (int distance = 0; distance <= MaxCode; distance++)
+        {
+            foreach (int center in distance == 0 ? (ReadOnlySpan<int>)[0] : [distance, -distance])
+            {
+                sums.Clear();
+                for (int i = 0; i < codes.Length; i++)
+                {
+                    if (codes[i] == 0)
+                    {
+                        continue;
+                    }
+
+                    Split(lowest + i - center, digits);
+                    for (int s = 0; s < digits.Length; s++)
+                    {
+                        sums[s] += (long)codes[i] * digits[s];
+                    }
+                }
+
+                double cost = 0;
+                for (int s = 0; s < sums.Length; s++)
+                {
+                    double sum = sums[s];
+                    cost += SliceWeight(s) * sum * sum * sum * sum;
+                }
+
+                // The nearest to 0 of equally good centers.
+                if (cost < least)
+                {
+                    (least, best) = (cost, center);
+                }
+            }
+        }
+
+        return best;
+    }
+
     /// <summary>The lowest code that slices and cells can hold: -2^(B-1), which occurs in imported integers, or its successor.</summary>
     public int LowestCode()
     {
         int code = -MaxCode - 1;
+        if (HasCenters)
+        {
+            return code;
+        }
+
         Span<int> digits = stackalloc int[Slices];
         Split(code, digits);
         bool holds = Join(digits) == code;
@@ -74,7 +138,7 @@ public sealed class WeightEncoding
 
     public bool IsAnalog => WeightBits is null;
 
-    public bool IsDifferential => Sign is SignEncoding.DifferentialOneSided or SignEncoding.DifferentialTwoSided;
+    public bool IsDifferential => TileGeometry.IsDifferential(Sign);
 
     public static WeightEncoding Of(TileDescription tile)
     {
@@ -86,7 +150,7 @@ public sealed class WeightEncoding
     public long SliceWeight(int slice) => 1L << (slice * (CellBits ?? 0));
 
     /// <summary>Splits a signed weight code into the digits of its slices, least significant first.</summary>
-    /// <param name="code">-2^(B-1) .. 2^(B-1) - 1; signed digits hold +-(2^(B-1) - 1).</param>
+    /// <param name="code">-2^(B-1) .. 2^(B-1) - 1; signed digits hold +-(2^(B-1) - 1), or +-(2^B - 1) of distances from a center.</param>
     /// <param name="digits">One a slice.</param>
     public void Split(int code, Span<int> digits)
     {
@@ -142,7 +206,7 @@ public sealed class WeightEncoding
     /// <remarks>A two-sided pair of 2^k levels cannot keep its sum constant for every digit (2^k - 1 is odd): the sum is MaxLevel or MaxLevel + 1.</remarks>
     public (int Positive, int Negative) Levels(int digit) => Sign switch
     {
-        SignEncoding.DifferentialOneSided => digit >= 0 ? (digit, 0) : (0, -digit),
+        SignEncoding.DifferentialOneSided or SignEncoding.CenterOffset => digit >= 0 ? (digit, 0) : (0, -digit),
         SignEncoding.DifferentialTwoSided => TwoSided(digit),
         _ => (digit, 0),
     };

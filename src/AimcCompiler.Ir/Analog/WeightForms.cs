@@ -58,7 +58,18 @@ public sealed class QuantizedMatrix
 }
 
 /// <summary>Weights with the sign encoding that the chip gives them: a differential pair, or an offset.</summary>
-public sealed record EncodedMatrix(QuantizedMatrix Quantized, WeightEncoding Encoding);
+public sealed record EncodedMatrix(QuantizedMatrix Quantized, WeightEncoding Encoding)
+{
+    /// <summary>Groups x columns centers, or empty: cells hold the distances of the codes from them.</summary>
+    public ImmutableArray<int> Centers { get; init; } = [];
+
+    /// <summary>What the cells hold of a coded weight: its code, or the distance from its center.</summary>
+    public int InCells(int index)
+    {
+        int code = Quantized.Codes![index];
+        return Centers.IsEmpty ? code : code - Centers[(index / (Quantized.Rows * Quantized.Columns) * Quantized.Columns) + (index % Quantized.Columns)];
+    }
+}
 
 /// <summary>Encoded weights with their bit slices; digits are computed, not stored.</summary>
 public sealed record SlicedMatrix(EncodedMatrix Encoded)

@@ -217,7 +217,7 @@ public static class IrVerifier
         {
             // A layer has far more weights than codes exist: each occurring code once.
             Span<int> digits = stackalloc int[encoding.Slices];
-            foreach (short code in codes.Distinct())
+            foreach (int code in codes.Select((_, i) => encoded.InCells(i)).Distinct())
             {
                 encoding.Split(code, digits);
                 for (int i = 0; i < digits.Length; i++)

@@ -90,7 +90,7 @@ public static class Calibrate
         GiveBackMemory();
         try
         {
-            using (DigitalSession session = new(ModelWriter.ExtractModel(profiled, profiled.Nodes, inputNames, values), new DigitalOptions(Optimize: false)))
+            using (DigitalSession session = new(ModelWriter.ExtractModel(profiled, profiled.Nodes, inputNames, values), new DigitalOptions(Optimize: false) { SparesMemory = true }))
             {
                 ValueBudget.Check(graph, session);
                 Profile profile = new(profiled, session, extents, values);

@@ -12,9 +12,6 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
     /// <summary>Multiply-accumulates that a run on made-up inputs may cost: some seconds, and three times VGG-19. What needs more is typed by inference alone, if that says enough.</summary>
     private const long MaximumWork = 60_000_000_000;
 
-    /// <summary>Bytes that the values of a guess at open extents may take, but for the first, likeliest guess: there are many, and most are wrong.</summary>
-    private const double MaximumGuess = 128 << 20;
-
     private readonly Dictionary<string, DigitalPort> _inferred = session.Outputs.ToDictionary(o => o.Name, StringComparer.Ordinal);
     private readonly Dictionary<string, DigitalPort> _inputs = session.Inputs.ToDictionary(i => i.Name, StringComparer.Ordinal);
 
@@ -55,16 +52,19 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
         }
 
         // Indices are 0 in most runs; a length or a divisor must not be.
-        double usual = extents.Candidates().Take(1).Sum(c => Shapes(c, null).Values.Sum(Calibrate.Elements));
+        using GuessBudget budget = new(graph, session);
         bool hasIntegers = graph.Header.Inputs.Any(i => i.Type is TensorType.Int64 or TensorType.Int32);
         foreach (long integer in hasIntegers ? (ReadOnlySpan<long>)[0, 1] : [0])
         {
             foreach (var candidate in extents.Candidates())
             {
                 var shapes = Shapes(candidate, null);
-                double growth = shapes.Values.Sum(Calibrate.Elements) / Math.Max(1, usual);
-                bool isModest = growth <= 1 || ValueBudget.Known(session, growth) <= MaximumGuess;
-                if (isModest && shapes.Values.All(s => Calibrate.Elements(s) <= Calibrate.MaximumInput) && Try(() => Nominal(shapes, integer), ref first) is { } facts)
+                if (first is not null && !budget.Allows(shapes))
+                {
+                    continue;
+                }
+
+                if (shapes.Values.All(s => Calibrate.Elements(s) <= Calibrate.MaximumInput) && Try(() => Nominal(shapes, integer), ref first, first is null ? default : budget.Time) is { } facts)
                 {
                     bool countsSamples = NominalExtents.SamplesOf(candidate) == 1;
                     Keep(shapes, facts, countsSamples, countsSamples ? () => Try(() => Nominal(Shapes(candidate, 2), integer), ref first) : null);
@@ -156,11 +156,15 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
         graph.Header.Inputs.ToImmutableDictionary(p => p.Name, p => NominalExtents.ShapeOf(p, candidate, samples), StringComparer.Ordinal);
 
     /// <summary>Facts of all values in one run; null when ONNX Runtime cannot run on these inputs.</summary>
-    private ValueFacts[]? Try(Func<Dictionary<string, DigitalValue>> inputs, ref DigitalException? first)
+    private ValueFacts[]? Try(Func<Dictionary<string, DigitalValue>> inputs, ref DigitalException? first, CancellationToken time = default)
     {
         try
         {
-            return Run(inputs());
+            return Run(inputs(), time);
+        }
+        catch (OperationCanceledException) when (time.IsCancellationRequested)
+        {
+            return null;
         }
         catch (DigitalException e)
         {
@@ -169,12 +173,12 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
         }
     }
 
-    private ValueFacts[] Run(Dictionary<string, DigitalValue> given)
+    private ValueFacts[] Run(Dictionary<string, DigitalValue> given, CancellationToken time)
     {
         try
         {
             var facts = new ValueFacts[values.Length];
-            var results = session.Run(given, values);
+            var results = session.Run(given, values, time);
             for (int i = 0; i < values.Length; i++)
             {
                 using var value = results[i];

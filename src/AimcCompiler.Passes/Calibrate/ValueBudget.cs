@@ -59,10 +59,11 @@ internal static class ValueBudget
             "a machine with more memory");
     }
 
-    /// <summary>Bytes of all values as far as they are inferred: an open extent counts as 1, and a value that has one <paramref name="growth"/> times.</summary>
-    public static double Known(DigitalSession session, double growth = 1) => session.Outputs.Sum(o => Bytes(o) * (o.IsTensor && o.Shape.Any(d => d < 0) ? growth : 1));
+    /// <summary>Bytes of all values as far as they are inferred: an open extent counts as 1.</summary>
+    private static double Known(DigitalSession session) => session.Outputs.Sum(Bytes);
 
-    private static double Bytes(DigitalPort port) => Elements(port) * (port.IsTensor && Enum.IsDefined(port.Type) ? Tensor.SizeOf(port.Type) : 1);
+    /// <summary>At least so many: an open extent counts as 1.</summary>
+    public static double Bytes(DigitalPort port) => Elements(port) * (port.IsTensor && Enum.IsDefined(port.Type) ? Tensor.SizeOf(port.Type) : 1);
 
     /// <summary>At least so many: an open extent counts as 1.</summary>
     private static double Elements(DigitalPort port) => port.IsTensor ? port.Shape.Aggregate(1.0, (count, d) => count * (d < 0 ? 1 : d)) : 0;

@@ -69,7 +69,7 @@ public static class EmitProgram
             MappedLayer? owner = ownerOf.TryGetValue(family, out var first) ? layers[indices[first]] : null;
             ownerOf.TryAdd(family, layer.Id);
             var mapped = Map(layer, byId[family], Value(layer.Input), Value(layer.Output));
-            layers.Add(owner is null ? mapped : mapped with { SharesTilesOf = indices[first], Weights = owner.Weights, Scales = owner.Scales, Blocks = owner.Blocks });
+            layers.Add(owner is null ? mapped : mapped with { SharesTilesOf = indices[first], Weights = owner.Weights, Scales = owner.Scales, Blocks = owner.Blocks, Centers = owner.Centers });
             indices.Add(layer.Id, layers.Count - 1);
             return layers.Count - 1;
         }
@@ -215,7 +215,8 @@ public static class EmitProgram
     private static MappedLayer Map(AnalogLayer<PlacedMatrix> layer, AnalogLayer<PlacedMatrix> first, int input, int output)
     {
         var split = layer.Weights.Split;
-        var m = layer.Weights.Quantized;
+        var encoded = split.Sliced.Encoded;
+        var m = encoded.Quantized;
         return new MappedLayer
         {
             Name = layer.Name,
@@ -229,7 +230,9 @@ public static class EmitProgram
             Rows = m.Rows,
             Columns = m.Columns,
             Packing = split.Packing,
+            Centers = encoded.Centers,
             Weights = m.Contents is { } contents ? WeightSection.Of(contents)
+                : !encoded.Centers.IsEmpty ? WeightSection.Of([.. Enumerable.Range(0, m.Codes!.Length).Select(i => (short)encoded.InCells(i))])
                 : layer.Weights.Encoding.WeightBits <= 8 ? WeightSection.Of(Array.ConvertAll(m.Codes!, c => (sbyte)c))
                 : WeightSection.Of(m.Codes!),
             Scales = m.Scales,

@@ -21,6 +21,14 @@ internal static class RecurrentForms
         int gates = (int)w.Shape[1];
         int features = (int)w.Shape[2];
         int hidden = (int)recurrent.Shape[2];
+        int perState = node.OpType switch { "LSTM" => 4, "GRU" => 3, _ => 1 };
+        if (gates != perState * hidden || recurrent.Shape[0] != directions || recurrent.Shape[1] != gates || directions != RecurrentCell.Directions(node)
+            || (r.ConstantOf(3) is { } given && given.Count != 2L * directions * gates))
+        {
+            // ONNX Runtime says so when it runs.
+            return false;
+        }
+
         int width = directions * gates;
         float[] from = w.ToFloats();
         float[] matrix = new float[features * width];

@@ -141,7 +141,8 @@ public static class PartitionGraph
             : node.Int("group", 1) is var groups && (groups < 1 || weights.Shape[0] % groups != 0) ? $"has {groups} groups for {weights.Shape[0]} filters"
             : node.Ints("pads") is { } pads && pads.Any(p => p < 0) ? "has negative pads"
             : WindowBounds.Exceeded(node) is { } exceeded ? exceeded
-            : FactsOf(graph, node) ?? Fits(graph, node.Inputs[0], 1, weights.Shape[1] * node.Int("group", 1));
+            : FactsOf(graph, node) ?? Fits(graph, node.Inputs[0], 1, weights.Shape[1] * node.Int("group", 1))
+                ?? WindowBounds.Contradicted(node, weights.Shape, graph.Facts[node.Inputs[0]].Shape, graph.Facts[node.Outputs[0]].Shape);
     }
 
     private static string? Gemm(Graph graph, Node node)

@@ -63,11 +63,10 @@ internal sealed class LayerExecutor
         switch (_path)
         {
             case LayerPath.Integer:
-                var section = _layer.Weights;
-                _codes = new short[section.Count];
+                _codes = new short[_layer.Weights.Count];
                 for (int i = 0; i < _codes.Length; i++)
                 {
-                    _codes[i] = (short)section.Code(i);
+                    _codes[i] = (short)_layer.Code(i);
                 }
 
                 break;
@@ -76,7 +75,7 @@ internal sealed class LayerExecutor
                 _weights = new double[_layer.Weights.Count];
                 for (int i = 0; i < _weights.Length; i++)
                 {
-                    _weights[i] = _physics.Weights.IsAnalog ? _layer.Weights.Float32[i] : _layer.Weights.Code(i);
+                    _weights[i] = _physics.Weights.IsAnalog ? _layer.Weights.Float32[i] : _layer.Code(i);
                 }
 
                 break;
@@ -349,6 +348,11 @@ internal sealed class LayerExecutor
                     break;
             }
 
+            if (!_layer.Centers.IsEmpty && _owner._path == LayerPath.Tiles)
+            {
+                AddCenters(count);
+            }
+
             bool isReference = _owner._path == LayerPath.Reference;
             double codeScale = isReference ? _physics.CodeScale * _physics.Input.MaxCode : _physics.CodeScale;
             for (int m = 0; m < count; m++)
@@ -368,6 +372,27 @@ internal sealed class LayerExecutor
                 }
 
                 gatherer.Scatter(_results, first + m, output);
+            }
+        }
+
+        /// <summary>The digital part of center and offset: each column's center times the sum of the group's input codes.</summary>
+        private void AddCenters(int count)
+        {
+            for (int m = 0; m < count; m++)
+            {
+                for (int g = 0; g < _layer.Groups; g++)
+                {
+                    long sum = 0;
+                    foreach (float code in _inputs.AsSpan((m * _rows) + (g * _layer.Rows), _layer.Rows))
+                    {
+                        sum += (long)code;
+                    }
+
+                    for (int n = g * _layer.Columns; n < (g + 1) * _layer.Columns; n++)
+                    {
+                        _digital[(m * _columns) + n] += (double)_layer.Centers[n] * sum;
+                    }
+                }
             }
         }
 

@@ -32,7 +32,7 @@ internal static class FuzzCommand
         var count = new Option<int>("--count") { Description = "Mutants", DefaultValueFactory = _ => 10_000 };
         var seed = new Option<int>("--seed") { Description = "Another seed, other mutants", DefaultValueFactory = _ => 1 };
         var folders = new Option<string[]>("--models") { Description = "Folders of the intact models", HelpName = "DIR", DefaultValueFactory = _ => [Path.Combine(SharedFolder.Folder, "models", "onnx"), Path.Combine(SharedFolder.Repository, "onnx-models")] };
-        var only = new Option<string?>("--only") { Description = "One mutant, by the name that a finding gives it", HelpName = "MODEL:NUMBER" };
+        var only = new Option<string[]>("--only") { Description = "These mutants, by the names that findings give them", HelpName = "MODEL:NUMBER", AllowMultipleArgumentsPerToken = true };
         var save = new Option<string?>("--save") { Description = "Leave the mutants of findings here", HelpName = "DIR" };
         CaseOptions options = new(timeoutSeconds: (int)Watchdog.TotalSeconds);
         var command = new AimcCommand(
@@ -64,12 +64,11 @@ internal static class FuzzCommand
                 try
                 {
                     FuzzRun run = new(parsed.GetValue(seed), options.Workers(parsed), options.Timeout(parsed), parsed.GetValue(save), folder, console.IsVerbose ? console.Error : TextWriter.Null, token);
-                    if (parsed.GetValue(only) is { } name)
+                    if (parsed.GetValue(only) is { Length: > 0 } names)
                     {
-                        string[] parts = name.Split(':');
-                        string model = models.FirstOrDefault(m => Path.GetFileName(m) == parts[0])
-                            ?? throw new DiagnosticException(Descriptors.InvalidOption, "--only", $"there is no model '{parts[0]}'", "MODEL:NUMBER as a finding gives it");
-                        run.Mutants([(model, int.Parse(parts[^1], CultureInfo.InvariantCulture))]);
+                        (string, int)[] mutants = [.. names.Select(n => Mutant(n, models))];
+                        run.MeasureIntact([.. mutants.Select(m => m.Item1).Distinct()]);
+                        run.Mutants(mutants);
                     }
                     else
                     {
@@ -86,6 +85,14 @@ internal static class FuzzCommand
             },
             cancellation));
         return command;
+    }
+
+    private static (string Model, int Number) Mutant(string name, string[] models)
+    {
+        string[] parts = name.Split(':');
+        return parts.Length == 2 && models.FirstOrDefault(m => Path.GetFileName(m) == parts[0]) is { } model && int.TryParse(parts[1], CultureInfo.InvariantCulture, out int number)
+            ? (model, number)
+            : throw new DiagnosticException(Descriptors.InvalidOption, "--only", $"'{name}' names no mutant", "MODEL:NUMBER as a finding gives it");
     }
 
     private sealed class FuzzRun(int seed, int workers, TimeSpan watchdog, string? save, string folder, TextWriter log, CancellationToken cancellation)

@@ -23,6 +23,8 @@ public sealed class ExactnessTests
     [InlineData(SignEncoding.OffsetDigital, Slicing.None)]
     [InlineData(SignEncoding.OffsetUnitColumn, Slicing.Unsigned)]
     [InlineData(SignEncoding.OffsetUnitColumn, Slicing.None)]
+    [InlineData(SignEncoding.CenterOffset, Slicing.SignedDigits)]
+    [InlineData(SignEncoding.CenterOffset, Slicing.None)]
     public void EveryPathEqualsTheIntegerSum(SignEncoding sign, Slicing slicing)
     {
         int cases = 0;

@@ -52,7 +52,9 @@ internal sealed record LayerSpec(ChipDescription Chip, int Rows, int Columns)
         var quantized = Weights is not null
             ? QuantizeWeights.Quantize(new FloatMatrix(Groups, Rows, Columns, Weights), Chip.Tile.Weights)
             : new QuantizedMatrix(Groups, Rows, Columns, Scales, Codes is null ? null : Array.ConvertAll(Codes, c => (short)c), Contents);
-        SlicedMatrix sliced = new(new EncodedMatrix(quantized, WeightEncoding.Of(Chip.Tile)));
+        var encoding = WeightEncoding.Of(Chip.Tile);
+        EncodedMatrix encoded = new(quantized, encoding) { Centers = encoding.HasCenters ? Encode.Centers(quantized, encoding) : [] };
+        SlicedMatrix sliced = new(encoded);
         TileGeometry geometry = new(Chip.Tile);
         var split = SplitWeights.Split(sliced, Packing, geometry);
         int tiles = split.Blocks.Max(b => b.Bundle) + 1;
@@ -85,8 +87,10 @@ internal sealed record LayerSpec(ChipDescription Chip, int Rows, int Columns)
                     Columns = Columns,
                     Packing = split.Packing,
                     Weights = quantized.Contents is { } contents ? WeightSection.Of(contents)
+                        : encoding.HasCenters ? WeightSection.Of([.. quantized.Codes!.Select((_, i) => (short)encoded.InCells(i))])
                         : Chip.Tile.Weights.Bits <= 8 ? WeightSection.Of(Array.ConvertAll(quantized.Codes!, c => (sbyte)c))
                         : WeightSection.Of(quantized.Codes!),
+                    Centers = encoded.Centers,
                     Scales = quantized.Scales,
                     Bias = Bias,
                     InputIsNonNegative = IsNonNegative,

@@ -99,6 +99,41 @@ public sealed class WeightEncodingTests
     public void T4ToT6ACodeIsCutIntoDigits(SignEncoding sign, Slicing slicing, int code, int cellBits, int[] digits) =>
         Assert.Equal(digits, Digits(Coded(sign, slicing, 8, cellBits), code));
 
+    /// <summary>The farthest a code can be from a center takes one bit more than the code.</summary>
+    [Theory]
+    [InlineData(Slicing.SignedDigits, 2)]
+    [InlineData(Slicing.SignedDigits, 3)]
+    [InlineData(Slicing.None, 8)]
+    public void EveryDistanceFromACenterDecodesExactly(Slicing slicing, int cellBits)
+    {
+        var encoding = Coded(SignEncoding.CenterOffset, slicing, 8, cellBits);
+        Assert.Equal((-255, 255), (encoding.LowestInCells(), encoding.HighestInCells));
+        int[] digits = new int[encoding.Slices];
+        for (int distance = -255; distance <= 255; distance++)
+        {
+            encoding.Split(distance, digits);
+            Assert.Equal(distance, encoding.Join(digits));
+            Assert.All(digits, d => Assert.Equal((Math.Max(d, 0), Math.Max(-d, 0)), encoding.Levels(d)));
+        }
+    }
+
+    [Theory]
+    [InlineData(new[] { 5, 5, 5 }, 5)] // nothing is left in the cells
+    [InlineData(new[] { -3, 3, 0 }, 0)] // balanced as it is
+    [InlineData(new[] { 4, 6, 5, 5 }, 5)]
+    [InlineData(new[] { -128, -128, -127 }, -127)] // a center is a code with a partner
+    public void ACenterBalancesItsColumn(int[] column, int center)
+    {
+        var encoding = Coded(SignEncoding.CenterOffset, Slicing.SignedDigits, 8, 4);
+        int[] occurrences = new int[256];
+        foreach (int code in column)
+        {
+            occurrences[code + 128]++;
+        }
+
+        Assert.Equal(center, encoding.Center(occurrences));
+    }
+
     [Theory]
     [MemberData(nameof(Forms))]
     public void EveryCodeDecodesExactly(SignEncoding sign, Slicing slicing)
