@@ -36,7 +36,10 @@ public sealed class ChipValidatorTests
     [InlineData("tiny", "tile.noise.read", "tile.noise.read=-0.1")]
     [InlineData("tiny", "tile.noise.temperature_k", "tile.noise.temperature_k=0")]
     [InlineData("tiny", "tile.noise.ir_drop", "tile.noise.ir_drop=1")]
-    [InlineData("tiny", "tile.noise.faults", "tile.noise.faults={\"stuck\":0.1}")]
+    [InlineData(
+        "tiny",
+        "tile.noise.faults.stuck_off",
+        """tile.noise.faults={"stuck_off":1.1,"stuck_on":null,"stuck_at":null,"dead_rows":null,"dead_columns":null,"dead_tiles":null}""")]
     [InlineData("tiny", "tile.timing.stages", "tile.timing.stages=0")]
     [InlineData("tiny", "tile.timing.cycle_ns", "tile.timing.cycle_ns=0")]
     [InlineData("tiny", "tile.energy.adc_pj", "tile.energy.adc_pj=-1")]
@@ -102,8 +105,8 @@ public sealed class ChipValidatorTests
     [Fact]
     public void AllFindingsAreReportedTogether() =>
         Assert.Equal(
-            ["tiny: $.tile.rows", "tiny: $.tile.adc.bits", "tiny: $.tile.noise.faults"],
-            ChipFixture.FindingsWith("tiny", "tile.rows=0", "tile.adc.bits=99", "tile.noise.faults=1").Select(f => f.Where));
+            ["tiny: $.tile.rows", "tiny: $.tile.cell.read_voltage_v", "tiny: $.tile.adc.bits"],
+            ChipFixture.FindingsWith("tiny", "tile.rows=0", "tile.adc.bits=99", "tile.cell.read_voltage_v=0").Select(f => f.Where));
 
     [Fact]
     public void AFindingSaysWhatWasFoundAndWhatIsAllowed() =>
@@ -122,7 +125,7 @@ public sealed class ChipValidatorTests
     [InlineData("tile.cell.device.drift_scale", "tile.cell.device=pcm_like", "tile.cell.device.drift_scale=0")]
     [InlineData(
         "tile.cell.device.programming_sigma",
-        """tile.cell.device={"name":"gaussian","programming_sigma":0,"read_sigma":null,"scaling":"independent"}""")]
+        """tile.cell.device={"name":"gaussian","programming_sigma":0,"read_sigma":null,"scaling":"independent","distribution":"normal"}""")]
     [InlineData("tile.adc.bound", "tile.adc.range=fixed", "tile.adc.bound=8", "tile.adc.bits=null")]
     [InlineData("tile.encoding.unit_column", "tile.encoding.sign=offset_digital", "tile.weights.slicing=unsigned", "tile.encoding.unit_column=true")]
     public void WhatCannotTakeEffectWarns(string path, params string[] settings)
