@@ -199,8 +199,9 @@ public static partial class ChipValidator
         Fraction(check, "tile.noise.faults.dead_rows", faults.DeadRows);
         Fraction(check, "tile.noise.faults.dead_columns", faults.DeadColumns);
         Fraction(check, "tile.noise.faults.dead_tiles", faults.DeadTiles);
-        double stuck = (faults.StuckOff ?? 0) + (faults.StuckOn ?? 0) + (faults.StuckAt?.Fraction ?? 0);
-        check.That(!(stuck > 1), "tile.noise.faults", $"sticks a fraction of {Text(stuck)} of the devices; allowed: at most 1 together");
+        double[] stuckParts = [faults.StuckOff ?? 0, faults.StuckOn ?? 0, faults.StuckAt?.Fraction ?? 0];
+        double stuck = stuckParts.Sum();
+        check.That(!(stuck > 1) || stuckParts.Any(f => f > 1), "tile.noise.faults", $"sticks a fraction of {Text(stuck)} of the devices; allowed: at most 1 together");
     }
 
     private static void Programming(Checks check, ProgrammingDescription programming)
