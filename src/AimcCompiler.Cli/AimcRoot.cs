@@ -28,6 +28,7 @@ public static class AimcRoot
             DumpCommand.Create(),
             DisasmCommand.Create(),
             OperatorsCommand.Create(),
+            ExportCommand.Create(),
         };
         root.Options.Add(GlobalOptions.Verbose);
         HelpExamples.AddTo(root);

@@ -36,7 +36,7 @@ public sealed class Session : IDisposable
                 Descriptors.MissingRanges, $"layer '{missing.Name}' ({missing.Op})", $"has {ProgramRanges.Lacking(program, missing)}", "aimc compile ... --calibrate DATA", "aimc evaluate, which calibrates on the first 512 samples of its data");
         }
 
-        var device = DeviceModel.Create(program.Chip.Tile.Cell, program.Chip.Tile.Noise.Read);
+        var device = DeviceModel.Create(program.Chip.Tile.Cell, program.Chip.Tile.Noise.Read, program.Chip.Tile.Noise.TemperatureK);
         List<LayerExecutor> layers = [];
         for (int i = 0; i < program.Layers.Length; i++)
         {
@@ -44,6 +44,9 @@ public sealed class Session : IDisposable
         }
 
         _layers = [.. layers];
+        Programming = program.Chip.Tile.Cell.Programming is { } programming && _layers.Any(l => l.Path == LayerPath.Tiles)
+            ? ProgrammingTally.Sum([.. _layers.Where(l => !l.SharesCells).SelectMany(l => l.Programming)], programming)
+            : null;
         _ownsPartitions = partitions is null;
         _partitions = partitions ?? new DigitalPartitions(program);
         _lastUse = LastUses(program);
@@ -289,6 +292,9 @@ public sealed class Session : IDisposable
 
         private static Tensor Copy(Tensor tensor) => new(tensor.Type, tensor.Shape, (Array)tensor.Data.Clone());
     }
+
+    /// <summary>What writing the cells took; null where the chip says nothing of how they are written, and on an ideal chip.</summary>
+    public ProgrammingReport? Programming { get; }
 
     /// <summary>Conversions of each layer that clipped so far.</summary>
     public ImmutableArray<long> ClippedConversions => [.. _layers.Select(l => l.Clipped)];

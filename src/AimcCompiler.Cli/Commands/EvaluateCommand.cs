@@ -123,6 +123,7 @@ public static class EvaluateCommand
         outcome.Result.Samples,
         CalibrationSamplesLeftOut = outcome.CalibrationSamples,
         Reference = outcome.Result.Reference is { } reference ? Finite(reference) : null,
+        outcome.Result.Programming,
         Results = outcome.Result.Results.Select(r => new { TimeS = r.TimeS, r.Instances, Mean = Finite(r.Mean), r.Std, Ci95 = r.Ci95 }).ToArray(),
         outcome.Result.SamplesPerSecond,
         outcome.Program.Batch,
@@ -147,6 +148,11 @@ public static class EvaluateCommand
         {
             console.Output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"the program had no ranges: calibrated on the first {outcome.CalibrationSamples:N0} samples, which do not count"));
+        }
+
+        if (result.Programming is { } programming)
+        {
+            console.Output.WriteLine(ProgrammingText.Of(programming));
         }
 
         if (result.Reference is { } reference)

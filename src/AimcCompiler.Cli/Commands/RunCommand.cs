@@ -76,6 +76,7 @@ public static class RunCommand
         InputsDrawn = outcome.DrewInputs,
         outcome.ComparedWith,
         ClippedConversions = outcome.Clipped,
+        outcome.Programming,
     };
 
     private static object Compared(ComparedValue c) => new
@@ -115,6 +116,11 @@ public static class RunCommand
         if (outcome.Clipped > 0)
         {
             console.Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{outcome.Clipped:N0} conversions clipped"));
+        }
+
+        if (outcome.Programming is { } programming)
+        {
+            console.Output.WriteLine(ProgrammingText.Of(programming));
         }
 
         foreach (string written in outcome.Files)

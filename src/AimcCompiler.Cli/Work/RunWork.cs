@@ -35,7 +35,11 @@ internal sealed record RunRequest
 /// <param name="Clipped">Conversions that clipped.</param>
 /// <param name="Warnings">Findings that did not stop it.</param>
 internal sealed record RunOutcome(
-    ImmutableArray<(string Name, Tensor Value, ComparedValue? Compared)> Outputs, ImmutableArray<ComparedValue> Layers, ImmutableArray<string> Files, bool DrewInputs, string? ComparedWith, long Clipped, ImmutableArray<Diagnostic> Warnings);
+    ImmutableArray<(string Name, Tensor Value, ComparedValue? Compared)> Outputs, ImmutableArray<ComparedValue> Layers, ImmutableArray<string> Files, bool DrewInputs, string? ComparedWith, long Clipped, ImmutableArray<Diagnostic> Warnings)
+{
+    /// <summary>What writing the cells took; null where no account is kept.</summary>
+    public ProgrammingReport? Programming { get; init; }
+}
 
 internal static class RunWork
 {
@@ -117,7 +121,7 @@ internal static class RunWork
 
         string? comparedWith = request.Compare is not null ? "onnx_runtime" : compared.Any(c => c is not null) ? "test_set" : null;
         return new RunOutcome(
-            [.. names.Select((n, i) => (n, outputs[i], compared[i]))], comparedLayers, [.. files], draws, comparedWith, session.ClippedConversions.Sum(), warnings);
+            [.. names.Select((n, i) => (n, outputs[i], compared[i]))], comparedLayers, [.. files], draws, comparedWith, session.ClippedConversions.Sum(), warnings) { Programming = session.Programming };
     }
 
     /// <summary>The inputs and, where they are a test set, what it says of each output.</summary>

@@ -114,64 +114,19 @@ public sealed record CellDescription
     public required double GMaxUs { get; init; }
 
     public required double ReadVoltageV { get; init; }
+
+    /// <summary>What each of several pairs (or single devices) of an analog cell counts, least first: the first is filled first. Null = one.</summary>
+    public required IReadOnlyList<double>? Significance { get; init; }
+
+    /// <summary>How a cell is written; null = one pulse, of which no account is kept.</summary>
+    public required ProgrammingDescription? Programming { get; init; }
+
+    /// <summary>Spread of conductance from device to device and from chip to chip; null = none.</summary>
+    public required VariationDescription? Variation { get; init; }
+
+    /// <summary>How conductance follows <see cref="NoiseDescription.TemperatureK"/>; null = not at all.</summary>
+    public required TemperatureDescription? Temperature { get; init; }
 }
-
-/// <summary>How a conductance comes out and changes. A closed hierarchy: the JSON form is the name alone, or an object with "name" and
-/// the model's parameters.</summary>
-public abstract record DeviceDescription
-{
-    private protected DeviceDescription()
-    {
-    }
-
-    /// <summary>The name in a chip file.</summary>
-    public abstract string Name { get; }
-}
-
-/// <summary>"ideal": what is programmed stays.</summary>
-public sealed record IdealDevice : DeviceDescription
-{
-    public override string Name => "ideal";
-}
-
-public enum NoiseScaling
-{
-    /// <summary>sigma is a fraction of g_max.</summary>
-    Independent,
-
-    /// <summary>sigma is a fraction of the target conductance.</summary>
-    Proportional,
-}
-
-/// <summary>"gaussian": g = target + sigma N at programming, and optionally a fresh normal at every MVM; sigmas are fractions of g_max
-/// (independent) or of the conductance (proportional); null = off. CrossSim's NormalIndependent and NormalProportional.</summary>
-public sealed record GaussianDevice(double? ProgrammingSigma, double? ReadSigma, NoiseScaling Scaling) : DeviceDescription
-{
-    public override string Name => "gaussian";
-}
-
-/// <summary>"pcm_like": aihwkit's PCMLikeNoiseModel (Nandakumar et al., ICECS 2019), g_max 25 uS, t_0 20 s; scales of 1 are the published
-/// model, null switches an effect off.</summary>
-public sealed record PcmLikeDevice(double? ProgrammingScale, double? DriftScale, double? ReadScale) : DeviceDescription
-{
-    public override string Name => "pcm_like";
-}
-
-/// <summary>"pcm_hermes": the measured PCM of the HERMES project chip (Le Gallo et al., Nat. Electron. 2023), with 1 or 2 devices per
-/// polarity.</summary>
-public sealed record PcmHermesDevice(int Devices, double? ProgrammingScale, double? DriftScale, double? ReadScale) : DeviceDescription
-{
-    public override string Name => "pcm_hermes";
-}
-
-/// <summary>"table": a measured device. Rows of (target, time, mean, sigma, read sigma); linear in target, linear in log time.</summary>
-public sealed record TableDevice(IReadOnlyList<DeviceTableRow> Rows) : DeviceDescription
-{
-    public override string Name => "table";
-}
-
-/// <summary>One measured point; conductances in uS, time in s since programming; ReadSigmaUs null = no read noise per MVM.</summary>
-public sealed record DeviceTableRow(double TargetUs, double TimeS, double MeanUs, double SigmaUs, double? ReadSigmaUs);
 
 public enum SignEncoding
 {
@@ -353,8 +308,8 @@ public sealed record NoiseDescription
     /// <summary>Not modelled yet: must be null.</summary>
     public required object? IrDrop { get; init; }
 
-    /// <summary>Not modelled yet: must be null.</summary>
-    public required object? Faults { get; init; }
+    /// <summary>Stuck devices and dead lines; null = none.</summary>
+    public required FaultDescription? Faults { get; init; }
 
     public required double TemperatureK { get; init; }
 }

@@ -23,7 +23,7 @@ internal static class ChipJson
         NewLine = "\n",
         MaxDepth = MaximumDepth,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // not for HTML; keeps names readable
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false), new TableRowConverter() },
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false), new TableRowConverter(), new DriftPointConverter() },
         TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { DropComputedProperties, TellDevicesByName } },
     };
 
@@ -33,6 +33,12 @@ internal static class ChipJson
         ["gaussian"] = typeof(GaussianDevice),
         ["pcm_like"] = typeof(PcmLikeDevice),
         ["pcm_hermes"] = typeof(PcmHermesDevice),
+        ["pcm_custom"] = typeof(PcmCustomDevice),
+        ["rram_wan_2022"] = typeof(RramWan2022Device),
+        ["rram_milo_2021"] = typeof(RramMilo2021Device),
+        ["rram_cmo"] = typeof(RramCmoDevice),
+        ["sonos"] = typeof(SonosDevice),
+        ["mram"] = typeof(MramDevice),
         ["table"] = typeof(TableDevice),
     };
 
@@ -141,13 +147,13 @@ internal static class ChipJson
         }
     }
 
-    /// <summary>[target_us, time_s, mean_us, sigma_us, read_sigma_us or null]. The shape was checked before.</summary>
+    /// <summary>[target_us, time_s, mean_us, sigma_us, read_sigma_us or null, temperature_k], the last optional. The shape was checked before.</summary>
     private sealed class TableRowConverter : JsonConverter<DeviceTableRow>
     {
         public override DeviceTableRow Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
         {
             double?[] values = JsonSerializer.Deserialize<double?[]>(ref reader, options)!;
-            return new DeviceTableRow(values[0]!.Value, values[1]!.Value, values[2]!.Value, values[3]!.Value, values[4]);
+            return new DeviceTableRow(values[0]!.Value, values[1]!.Value, values[2]!.Value, values[3]!.Value, values[4], values.Length > 5 ? values[5] : null);
         }
 
         public override void Write(Utf8JsonWriter writer, DeviceTableRow value, JsonSerializerOptions options)
@@ -166,6 +172,30 @@ internal static class ChipJson
                 writer.WriteNullValue();
             }
 
+            if (value.TemperatureK is { } temperature)
+            {
+                writer.WriteNumberValue(temperature);
+            }
+
+            writer.WriteEndArray();
+        }
+    }
+
+    /// <summary>[target_us, nu_mean, nu_sigma]. The shape was checked before.</summary>
+    private sealed class DriftPointConverter : JsonConverter<DriftPoint>
+    {
+        public override DriftPoint Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            double[] values = JsonSerializer.Deserialize<double[]>(ref reader, options)!;
+            return new DriftPoint(values[0], values[1], values[2]);
+        }
+
+        public override void Write(Utf8JsonWriter writer, DriftPoint value, JsonSerializerOptions options)
+        {
+            writer.WriteStartArray();
+            writer.WriteNumberValue(value.TargetUs);
+            writer.WriteNumberValue(value.NuMean);
+            writer.WriteNumberValue(value.NuSigma);
             writer.WriteEndArray();
         }
     }

@@ -55,7 +55,17 @@ public static class ChipReader
     /// <param name="overrides">Settings such as <c>tile.rows=512</c>, applied in order.</param>
     /// <exception cref="DiagnosticException">The description is invalid.</exception>
     public static ChipDescription Parse(
-        ReadOnlyMemory<byte> utf8Json, string where, string? folder = null, IReadOnlyList<string>? overrides = null)
+        ReadOnlyMemory<byte> utf8Json, string where, string? folder = null, IReadOnlyList<string>? overrides = null) =>
+        ParseTree(utf8Json, where, folder, overrides, fillsAbsent: false);
+
+    /// <summary>A description that an older version wrote: fields that it did not know are taken as null, off.</summary>
+    /// <param name="utf8Json">The description's bytes.</param>
+    /// <param name="where">Names it in errors.</param>
+    /// <exception cref="DiagnosticException">The description is invalid.</exception>
+    public static ChipDescription ParseOlder(ReadOnlyMemory<byte> utf8Json, string where) => ParseTree(utf8Json, where, null, null, fillsAbsent: true);
+
+    private static ChipDescription ParseTree(
+        ReadOnlyMemory<byte> utf8Json, string where, string? folder, IReadOnlyList<string>? overrides, bool fillsAbsent)
     {
         if (utf8Json.Length > LimitedFile.MaximumBytes)
         {
@@ -82,7 +92,7 @@ public static class ChipReader
             ChipOverrides.Apply(chip, overrides ?? [], Report, device => DeviceJson.Normalize(device, where, folder, Report));
             NormalizeDevice(chip); // tile.cell.device.file can be set too
             findings.ThrowIfErrors();
-            new ChipShape(Report).Check(chip);
+            new ChipShape(Report, fillsAbsent).Check(chip);
             findings.ThrowIfErrors();
             ChipDescription description = SortSources(SortTable(chip.Deserialize<ChipDescription>(ChipJson.Options)!, where));
             ChipValidator.Validate(description, where).ThrowIfErrors();

@@ -7,10 +7,14 @@ namespace AimcCompiler.Core;
 
 /// <summary>Holds a JSON tree to the types of the chip description: every field there, none unknown, each of its type, numbers finite.
 /// What passes can be deserialized without failing.</summary>
-internal sealed class ChipShape(Action<string, string, string[]> report)
+/// <param name="report">Takes path, message and levers of every finding.</param>
+/// <param name="fillsAbsent">Fields that are not there become null (a device's distribution, normal): a description of before they were known.</param>
+internal sealed class ChipShape(Action<string, string, string[]> report, bool fillsAbsent = false)
 {
-    /// <summary>Columns of a row of a device table; the last may be null.</summary>
-    private const int TableColumns = 5;
+    /// <summary>Columns of a row of a device table: the fifth may be null, the sixth be left out.</summary>
+    private const int TableColumns = 6;
+
+    private const int ReadColumn = 4;
 
     public void Check(JsonNode? tree) => Check(tree, typeof(ChipDescription), nullable: false, "$");
 
@@ -115,6 +119,14 @@ internal sealed class ChipShape(Action<string, string, string[]> report)
         {
             CheckTable(node, path);
         }
+        else if (type == typeof(IReadOnlyList<double>))
+        {
+            CheckNumbers(node, nullable, path);
+        }
+        else if (type == typeof(IReadOnlyList<DriftPoint>))
+        {
+            CheckDrift(node, nullable, path);
+        }
         else if (type == typeof(DeviceDescription))
         {
             CheckDevice(node, path);
@@ -149,6 +161,10 @@ internal sealed class ChipShape(Action<string, string, string[]> report)
             if (json.TryGetPropertyValue(field.Name, out JsonNode? value))
             {
                 Check(value, field.PropertyType, field.IsSetNullable, $"{path}.{field.Name}");
+            }
+            else if (fillsAbsent && (field.IsSetNullable || field.PropertyType == typeof(NoiseDistribution)))
+            {
+                json[field.Name] = field.IsSetNullable ? null : JsonValue.Create(ChipJson.NameOf(NoiseDistribution.Normal));
             }
             else
             {
@@ -231,15 +247,50 @@ internal sealed class ChipShape(Action<string, string, string[]> report)
 
         for (int i = 0; i < rows.Count; i++)
         {
-            if (rows[i] is not JsonArray { Count: TableColumns } row)
+            if (rows[i] is not JsonArray { Count: TableColumns or TableColumns - 1 } row)
             {
-                Report($"{path}[{i}]", $"must be [target_us, time_s, mean_us, sigma_us, read_sigma_us or null], is {Found(rows[i])}");
+                Report($"{path}[{i}]", $"must be [target_us, time_s, mean_us, sigma_us, read_sigma_us or null, temperature_k], the last optional, is {Found(rows[i])}");
                 continue;
             }
 
-            for (int j = 0; j < TableColumns; j++)
+            for (int j = 0; j < row.Count; j++)
             {
-                Check(row[j], typeof(double), nullable: j == TableColumns - 1, $"{path}[{i}][{j}]");
+                Check(row[j], typeof(double), nullable: j == ReadColumn, $"{path}[{i}][{j}]");
+            }
+        }
+    }
+
+    private void CheckNumbers(JsonNode node, bool nullable, string path)
+    {
+        if (node is not JsonArray list)
+        {
+            Report(path, $"must be a list of numbers{(nullable ? " or null" : "")}, is {Found(node)}");
+            return;
+        }
+
+        for (int i = 0; i < list.Count; i++)
+        {
+            Check(list[i], typeof(double), nullable: false, $"{path}[{i}]");
+        }
+    }
+
+    private void CheckDrift(JsonNode node, bool nullable, string path)
+    {
+        if (node is not JsonArray list)
+        {
+            Report(path, $"must be a list of [target_us, nu_mean, nu_sigma]{(nullable ? " or null" : "")}, is {Found(node)}");
+            return;
+        }
+
+        for (int i = 0; i < list.Count; i++)
+        {
+            if (list[i] is JsonArray { Count: 3 })
+            {
+                CheckNumbers(list[i]!, nullable: false, $"{path}[{i}]");
+            }
+            else
+            {
+                Report($"{path}[{i}]", $"must be [target_us, nu_mean, nu_sigma], is {Found(list[i])}");
             }
         }
     }
@@ -261,6 +312,7 @@ internal sealed class ChipShape(Action<string, string, string[]> report)
         : type == typeof(double) ? "a number"
         : type == typeof(bool) ? "true or false"
         : type == typeof(string) ? "text"
+        : type == typeof(IReadOnlyList<double>) || type == typeof(IReadOnlyList<DriftPoint>) ? "a list"
         : type.IsEnum ? $"one of {string.Join(", ", EnumNames(type))}"
         : "an object";
 

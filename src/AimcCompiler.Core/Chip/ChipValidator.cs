@@ -5,9 +5,9 @@ namespace AimcCompiler.Core;
 /// <summary>Holds a chip description to what the compiler and the simulator can take:
 /// 1. every number in its range; 2. cell, weights and slicing fit each other; 3. encoding and its options fit; 4. a weight fits a tile;
 /// 5. input scheme, sign and management fit; 6. ADC range and bound fit; 7. nothing that is not modeled is asked for;
-/// 8. a device table covers the conductances of the cell. Then it warns of constants from memory and of effects that cannot take
+/// 8. a device's data cover the conductances of the cell, and what else a cell has is within its bounds. Then it warns of constants from memory and of effects that cannot take
 /// effect.</summary>
-public static class ChipValidator
+public static partial class ChipValidator
 {
     public const int MaximumRowsOrColumns = 65536;
     public const int MaximumCellBits = 16;
@@ -34,8 +34,8 @@ public static class ChipValidator
         Input(check, chip.Tile.Input);
         Adc(check, chip.Tile);
         check.That(chip.Tile.Noise.IrDrop is null, "tile.noise.ir_drop", "is not modeled by this version; allowed: null");
-        check.That(chip.Tile.Noise.Faults is null, "tile.noise.faults", "is not modeled by this version; allowed: null");
-        Device(check, chip.Tile.Cell);
+        Device(check, chip.Tile);
+        CellEffects(check, chip.Tile);
         if (!check.Bag.HasErrors)
         {
             Effects(check, chip.Tile);
@@ -236,63 +236,12 @@ public static class ChipValidator
             "is given, but a lossless ADC (tile.adc.bits null) has no bound to manage; allowed: null");
     }
 
-    private static void Device(Checks check, CellDescription cell)
-    {
-        const string Path = "tile.cell.device";
-        switch (cell.Device)
-        {
-            case GaussianDevice gaussian:
-                check.NotNegative($"{Path}.programming_sigma", gaussian.ProgrammingSigma);
-                check.NotNegative($"{Path}.read_sigma", gaussian.ReadSigma);
-                break;
-            case PcmLikeDevice pcm:
-                Scales(pcm.ProgrammingScale, pcm.DriftScale, pcm.ReadScale);
-                break;
-            case PcmHermesDevice hermes:
-                check.Within($"{Path}.devices", hermes.Devices, 1, 2);
-                Scales(hermes.ProgrammingScale, hermes.DriftScale, hermes.ReadScale);
-                break;
-            case TableDevice { Rows.Count: > 0 } table:
-                double lowest = table.Rows.Min(r => r.TargetUs);
-                double highest = table.Rows.Max(r => r.TargetUs);
-                if (lowest > cell.GMinUs || highest < cell.GMaxUs)
-                {
-                    check.Fail(
-                        Descriptors.InvalidDeviceTable,
-                        $"{Path}.rows",
-                        $"covers targets {Text(lowest)} .. {Text(highest)} uS; the cell needs {Text(cell.GMinUs)} .. {Text(cell.GMaxUs)} uS");
-                }
-
-                break;
-        }
-
-        void Scales(double? programming, double? drift, double? read)
-        {
-            check.NotNegative($"{Path}.programming_scale", programming);
-            check.NotNegative($"{Path}.drift_scale", drift);
-            check.NotNegative($"{Path}.read_scale", read);
-        }
-    }
-
     private static void Effects(Checks check, TileDescription tile)
     {
-        const string Device = "tile.cell.device";
         OnAtZero("tile.noise.output", tile.Noise.Output);
         OnAtZero("tile.noise.read", tile.Noise.Read);
-        switch (tile.Cell.Device)
-        {
-            case GaussianDevice gaussian:
-                OnAtZero($"{Device}.programming_sigma", gaussian.ProgrammingSigma);
-                OnAtZero($"{Device}.read_sigma", gaussian.ReadSigma);
-                break;
-            case PcmLikeDevice pcm:
-                Scales(pcm.ProgrammingScale, pcm.DriftScale, pcm.ReadScale);
-                break;
-            case PcmHermesDevice hermes:
-                Scales(hermes.ProgrammingScale, hermes.DriftScale, hermes.ReadScale);
-                break;
-        }
-
+        DeviceEffects(check, tile, OnAtZero);
+        CellEffectsWithoutEffect(check, tile, OnAtZero);
         check.Warn(
             tile.Adc is { Bits: null, Bound: not null },
             "tile.adc.bound",
@@ -303,13 +252,6 @@ public static class ChipValidator
             "tile.encoding.unit_column",
             "cannot take effect: offset_digital sums the inputs digitally",
             "tile.encoding.unit_column=false");
-
-        void Scales(double? programming, double? drift, double? read)
-        {
-            OnAtZero($"{Device}.programming_scale", programming);
-            OnAtZero($"{Device}.drift_scale", drift);
-            OnAtZero($"{Device}.read_scale", read);
-        }
 
         void OnAtZero(string path, double? value) =>
             check.Warn(value == 0, path, "is 0 and cannot take effect; off is null", $"{path}=null");

@@ -3,14 +3,15 @@ using System.Text;
 
 namespace AimcCompiler.Core;
 
-/// <summary>Reads a measured device: CSV <c>target_us,time_s,mean_us,sigma_us[,read_sigma_us]</c>, a complete grid of targets and times in
-/// any order. The first thing wrong is the error, with its line.</summary>
+/// <summary>Reads a measured device: CSV <c>target_us,time_s,mean_us,sigma_us[,read_sigma_us][,temperature_k]</c>, a complete grid of targets,
+/// times and temperatures in any order. The first thing wrong is the error, with its line.</summary>
 public static class DeviceTableReader
 {
     private const string Header = "target_us,time_s,mean_us,sigma_us";
-    private const string HeaderWithRead = Header + ",read_sigma_us";
+    private const string ReadColumn = ",read_sigma_us";
+    private const string TemperatureColumn = ",temperature_k";
 
-    /// <summary>The rows sorted by target, then time.</summary>
+    /// <summary>The rows sorted by temperature, target, then time.</summary>
     /// <exception cref="DiagnosticException">The table is malformed or has a gap.</exception>
     public static IReadOnlyList<DeviceTableRow> Read(string path)
     {
@@ -32,12 +33,14 @@ public static class DeviceTableReader
 
         string[] lines = text.Split('\n');
         string header = lines[0].TrimEnd('\r');
-        if (header is not (Header or HeaderWithRead))
+        bool hasTemperature = header.EndsWith(TemperatureColumn, StringComparison.Ordinal);
+        string rest = hasTemperature ? header[..^TemperatureColumn.Length] : header;
+        bool hasRead = rest == Header + ReadColumn;
+        if (!hasRead && rest != Header)
         {
-            throw Invalid($"{where}: line 1", $"the header must be '{HeaderWithRead}', the last column being optional");
+            throw Invalid($"{where}: line 1", $"the header must be '{Header}{ReadColumn}{TemperatureColumn}', the last two columns being optional");
         }
 
-        int columns = header == HeaderWithRead ? 5 : 4;
         var rows = new List<DeviceTableRow>();
         var lineOf = new List<int>();
         for (int i = 1; i < lines.Length; i++)
@@ -45,7 +48,7 @@ public static class DeviceTableReader
             string line = lines[i].TrimEnd('\r');
             if (line.Length > 0)
             {
-                rows.Add(ParseRow(line, columns, $"{where}: line {i + 1}"));
+                rows.Add(ParseRow(line, hasRead, hasTemperature, $"{where}: line {i + 1}"));
                 lineOf.Add(i + 1);
             }
         }
@@ -53,7 +56,7 @@ public static class DeviceTableReader
         return Check(rows, where, index => $"{where}: line {lineOf[index]}");
     }
 
-    /// <summary>Values in range, no point twice, no gap in the grid. Returns the rows sorted by target, then time.</summary>
+    /// <summary>Values in range, no point twice, no gap in the grid. Returns the rows sorted by temperature, target, then time.</summary>
     internal static IReadOnlyList<DeviceTableRow> Check(IReadOnlyList<DeviceTableRow> rows, string where, Func<int, string> whereOfRow)
     {
         if (rows.Count == 0)
@@ -61,7 +64,7 @@ public static class DeviceTableReader
             throw Invalid(where, "has no rows");
         }
 
-        var points = new HashSet<(double Target, double Time)>();
+        var points = new HashSet<(double Target, double Time, double? Temperature)>();
         for (int i = 0; i < rows.Count; i++)
         {
             DeviceTableRow row = rows[i];
@@ -74,24 +77,37 @@ public static class DeviceTableReader
                 throw Invalid(whereOfRow(i), $"time_s is {Text(row.TimeS)}; it must be finite and above 0 (the table is linear in log time)");
             }
 
-            if (!points.Add((row.TargetUs, row.TimeS)))
+            if (row.TemperatureK is { } kelvin && !(kelvin > 0 && double.IsFinite(kelvin)))
             {
-                throw Invalid(whereOfRow(i), $"the point target {Text(row.TargetUs)} uS, time {Text(row.TimeS)} s occurs twice");
+                throw Invalid(whereOfRow(i), $"temperature_k is {Text(kelvin)}; it must be finite and above 0");
+            }
+
+            if (row.TemperatureK is null != rows[0].TemperatureK is null)
+            {
+                throw Invalid(whereOfRow(i), $"{(row.TemperatureK is null ? "has no temperature, the first row has one" : "has a temperature, the first row has none")}");
+            }
+
+            if (!points.Add((row.TargetUs, row.TimeS, row.TemperatureK)))
+            {
+                throw Invalid(whereOfRow(i), $"the point target {Text(row.TargetUs)} uS, time {Text(row.TimeS)} s{At(row.TemperatureK)} occurs twice");
             }
         }
 
         double[] targets = [.. rows.Select(r => r.TargetUs).Distinct().Order()];
         double[] times = [.. rows.Select(r => r.TimeS).Distinct().Order()];
-        if ((long)targets.Length * times.Length != rows.Count)
+        double?[] temperatures = [.. rows.Select(r => r.TemperatureK).Distinct().Order()];
+        if ((long)targets.Length * times.Length * temperatures.Length != rows.Count)
         {
-            (double target, double time) = targets.SelectMany(t => times.Select(s => (t, s))).First(p => !points.Contains(p));
+            (double target, double time, double? temperature) = targets.SelectMany(t => times.SelectMany(s => temperatures.Select(k => (t, s, k)))).First(p => !points.Contains(p));
             throw Invalid(
                 where,
-                $"has {rows.Count} rows for {targets.Length} targets x {times.Length} times; for example "
-                + $"target {Text(target)} uS, time {Text(time)} s is missing");
+                $"has {rows.Count} rows for {targets.Length} targets x {times.Length} times{(temperatures.Length > 1 ? $" x {temperatures.Length} temperatures" : "")}; for example "
+                + $"target {Text(target)} uS, time {Text(time)} s{At(temperature)} is missing");
         }
 
-        return [.. rows.OrderBy(r => r.TargetUs).ThenBy(r => r.TimeS)];
+        return [.. rows.OrderBy(r => r.TemperatureK).ThenBy(r => r.TargetUs).ThenBy(r => r.TimeS)];
+
+        static string At(double? temperature) => temperature is { } kelvin ? $", temperature {Text(kelvin)} K" : "";
 
         void NotBelowZero(double value, string name, int index)
         {
@@ -102,16 +118,17 @@ public static class DeviceTableReader
         }
     }
 
-    private static DeviceTableRow ParseRow(string line, int columns, string where)
+    private static DeviceTableRow ParseRow(string line, bool hasRead, bool hasTemperature, string where)
     {
         string[] cells = line.Split(',');
+        int columns = 4 + (hasRead ? 1 : 0) + (hasTemperature ? 1 : 0);
         if (cells.Length != columns)
         {
             throw Invalid(where, $"has {cells.Length} columns, the header has {columns}");
         }
 
-        bool hasRead = columns == 5 && cells[4].Trim().Length > 0;
-        return new DeviceTableRow(Number(0), Number(1), Number(2), Number(3), hasRead ? Number(4) : null);
+        return new DeviceTableRow(
+            Number(0), Number(1), Number(2), Number(3), hasRead && cells[4].Trim().Length > 0 ? Number(4) : null, hasTemperature ? Number(columns - 1) : null);
 
         double Number(int column) =>
             double.TryParse(cells[column], NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)

@@ -23,6 +23,30 @@ public enum DrawPurpose
 
     /// <summary>Inputs that stand in for data.</summary>
     Input = 9,
+
+    /// <summary>A programming pulse after the first.</summary>
+    RepeatedPulse = 16,
+
+    /// <summary>Whether, and at what, a physical device is stuck.</summary>
+    Stuck = 17,
+
+    /// <summary>How far a physical device's conductance is from the others'.</summary>
+    DeviceVariation = 18,
+
+    /// <summary>How far a chip's conductances are from other chips'.</summary>
+    ChipVariation = 19,
+
+    /// <summary>Whether a physical row is dead.</summary>
+    DeadRow = 20,
+
+    /// <summary>Whether a physical column is dead.</summary>
+    DeadColumn = 21,
+
+    /// <summary>Whether a tile is dead.</summary>
+    DeadTile = 22,
+
+    /// <summary>Whether a programming pulse leaves the wrong state.</summary>
+    WriteError = 23,
 }
 
 /// <summary>Which devices of a layer a run of draws belongs to (semantics.md, Randomness): everything but weight row and

@@ -7,7 +7,7 @@ namespace AimcCompiler.Kernels;
 /// <summary>Standard normals by name: a draw depends on what it is for and on nothing else, never on order, thread or batch.</summary>
 /// <remarks>Philox counter: column (words 0 and lane), row, layer | slice | pair | polarity | unit column, copy | purpose: injective over
 /// the documented ranges. Philox key: a Philox draw from seed, instance and extra.</remarks>
-public static class Draws
+public static partial class Draws
 {
     /// <summary>Columns of a block: 16 counters of four words.</summary>
     private const int BlockColumns = 4 * Philox.BlockCounters;
@@ -19,11 +19,7 @@ public static class Draws
     /// <remarks>extra is what else distinguishes the draw: a <see cref="Time"/>, an <see cref="Event"/>, or 0.</remarks>
     public static void Normals(in CellStream stream, DrawPurpose purpose, ulong extra, int row, int firstColumn, Span<float> normals)
     {
-        Debug.Assert(stream.Layer is >= 0 and < 1 << 20 && stream.Slice is >= 0 and < 1 << 6 && stream.Pair is >= 0 and < 1 << 4);
-        Debug.Assert(stream.Polarity is 0 or 1 && stream.Copy is >= 0 and < 1 << 16 && row >= 0 && firstColumn >= 0);
-        uint c2 = ((uint)stream.Layer << 12) | ((uint)stream.Slice << 6) | ((uint)stream.Pair << 2) | ((uint)stream.Polarity << 1)
-            | (stream.IsUnitColumn ? 1u : 0u);
-        uint c3 = ((uint)purpose << 16) | (uint)stream.Copy;
+        var (c2, c3) = Words(in stream, purpose, row, firstColumn);
         Fill(Key(stream.Seed, stream.Instance, extra), (uint)row, c2, c3, firstColumn, normals);
     }
 
@@ -57,6 +53,16 @@ public static class Draws
 
     /// <summary>Names an evaluation time.</summary>
     public static ulong Time(double timeS) => BitConverter.DoubleToUInt64Bits(timeS);
+
+    private static (uint C2, uint C3) Words(in CellStream stream, DrawPurpose purpose, int row, int firstColumn)
+    {
+        Debug.Assert(stream.Layer is >= 0 and < 1 << 20 && stream.Slice is >= 0 and < 1 << 6 && stream.Pair is >= 0 and < 1 << 4);
+        Debug.Assert(stream.Polarity is 0 or 1 && stream.Copy is >= 0 and < 1 << 16 && row >= 0 && firstColumn >= 0);
+        uint c2 = ((uint)stream.Layer << 12) | ((uint)stream.Slice << 6) | ((uint)stream.Pair << 2) | ((uint)stream.Polarity << 1)
+            | (stream.IsUnitColumn ? 1u : 0u);
+        uint c3 = ((uint)purpose << 16) | (uint)stream.Copy;
+        return (c2, c3);
+    }
 
     private static ulong Key(ulong seed, int instance, ulong extra)
     {

@@ -52,8 +52,8 @@ public static class RangeCalibrator
             {
                 Tile = program.Chip.Tile with
                 {
-                    Cell = program.Chip.Tile.Cell with { Device = new IdealDevice() },
-                    Noise = program.Chip.Tile.Noise with { Output = null, Read = null },
+                    Cell = program.Chip.Tile.Cell with { Device = new IdealDevice(), Significance = null, Programming = null, Variation = null, Temperature = null },
+                    Noise = program.Chip.Tile.Noise with { Output = null, Read = null, Faults = null },
                 },
             },
         };

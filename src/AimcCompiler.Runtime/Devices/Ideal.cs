@@ -1,5 +1,4 @@
 using AimcCompiler.Core;
-using AimcCompiler.Kernels;
 
 namespace AimcCompiler.Runtime;
 
@@ -8,7 +7,6 @@ internal sealed class Ideal(CellDescription cell, double? noiseRead) : DeviceMod
 {
     public override bool IsIdeal => true;
 
-    private protected override void ConductancesOfChunk(
-        ReadOnlySpan<float> targetUs, double? timeS, in CellStream stream, int row, int firstColumn, Span<float> conductanceUs) =>
-        targetUs.CopyTo(conductanceUs);
+    private protected override void ProgrammedOfChunk(ReadOnlySpan<float> targetUs, ReadOnlySpan<float> draws, Span<float> programmedUs) =>
+        targetUs.CopyTo(programmedUs);
 }

@@ -69,6 +69,38 @@ internal sealed class Pcm<TLaw>(double? programmingScale, double? driftScale, do
         LaneMap.Run(in kernel, targetUs, programming, drift, read, conductanceUs);
     }
 
+    private protected override void ProgrammedOfChunk(ReadOnlySpan<float> targetUs, ReadOnlySpan<float> draws, Span<float> programmedUs)
+    {
+        var kernel = StateAt(null);
+        LaneMap.Run(in kernel, targetUs, draws, draws, draws, programmedUs);
+    }
+
+    private protected override void LaterOfChunk(
+        ReadOnlySpan<float> targetUs,
+        ReadOnlySpan<float> programmedUs,
+        ReadOnlySpan<float> draws,
+        double timeS,
+        in CellStream stream,
+        int row,
+        int firstColumn,
+        Span<float> conductanceUs)
+    {
+        Span<float> drift = stackalloc float[Chunk];
+        Span<float> read = stackalloc float[Chunk];
+        LaterKernel kernel = new(StateAt(timeS));
+        if (kernel.State.Drifts)
+        {
+            Draws.Normals(in stream, DrawPurpose.Drift, extra: 0, row, firstColumn, drift[..targetUs.Length]);
+        }
+
+        if (kernel.State.Reads)
+        {
+            Draws.Normals(in stream, DrawPurpose.ReadAccumulated, Draws.Time(timeS), row, firstColumn, read[..targetUs.Length]);
+        }
+
+        LaneMap.Run(in kernel, targetUs, programmedUs, drift, read, conductanceUs);
+    }
+
     internal StateKernel StateAt(double? timeS)
     {
         double t = (timeS ?? 0) + TLaw.T0S;
@@ -106,14 +138,21 @@ internal sealed class Pcm<TLaw>(double? programmingScale, double? driftScale, do
         public TLanes Apply<TLanes>(TLanes a, TLanes b, TLanes c, TLanes d)
             where TLanes : struct, ILanes<TLanes>
         {
-            var zero = TLanes.Broadcast(0);
             var programmed = a;
             if (Programs)
             {
                 var sigma = TLaw.ProgrammingSigma(a * TLanes.Broadcast(PerGMax)) * TLanes.Broadcast(ProgrammingScale);
-                programmed = TLanes.Max(TLanes.FusedMultiplyAdd(sigma, b, a), zero);
+                programmed = TLanes.Max(TLanes.FusedMultiplyAdd(sigma, b, a), TLanes.Broadcast(0));
             }
 
+            return Later(a, programmed, c, d);
+        }
+
+        /// <summary>Drift by the target a, read noise by what was programmed.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TLanes Later<TLanes>(TLanes a, TLanes programmed, TLanes c, TLanes d)
+            where TLanes : struct, ILanes<TLanes>
+        {
             var state = programmed;
             if (Drifts)
             {
@@ -128,10 +167,20 @@ internal sealed class Pcm<TLaw>(double? programmingScale, double? driftScale, do
             {
                 var x = TLanes.Max(programmed * TLanes.Broadcast(PerGMax), TLanes.Broadcast(LeastX));
                 var coefficient = TLaw.ReadCoefficient(x, FixedMath.Log(x)) * TLanes.Broadcast(ReadFactor);
-                state = TLanes.Max(TLanes.FusedMultiplyAdd(state * coefficient, d, state), zero);
+                state = TLanes.Max(TLanes.FusedMultiplyAdd(state * coefficient, d, state), TLanes.Broadcast(0));
             }
 
             return state;
         }
+    }
+
+    /// <summary>The second half alone: target, programmed conductance, normals of drift and read noise.</summary>
+    internal readonly struct LaterKernel(StateKernel state) : ILaneKernel
+    {
+        public StateKernel State { get; } = state;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TLanes Apply<TLanes>(TLanes a, TLanes b, TLanes c, TLanes d)
+            where TLanes : struct, ILanes<TLanes> => State.Later(a, b, c, d);
     }
 }

@@ -1,11 +1,10 @@
-using System.Globalization;
 using AimcCompiler.Core;
 using AimcCompiler.Kernels;
 
 namespace AimcCompiler.Runtime;
 
-/// <summary>A measured device: g = max(0, mean + sigma z), mean and sigma linear in target and in log time, one standard normal z per
-/// device kept over time. Just programmed = the first time of the table.</summary>
+/// <summary>A measured device: g = max(0, mean + sigma z), mean and sigma linear in target, in log time and in temperature, one standard normal z per
+/// device kept over time. Just programmed = the first time of the table. The temperature is the chip's, at all times.</summary>
 internal sealed class Table : DeviceModel
 {
     /// <summary>Rounding that a target may be outside by, relative to the largest: targets are floats.</summary>
@@ -21,10 +20,10 @@ internal sealed class Table : DeviceModel
     /// <summary>The curves of the time asked for last; many devices are asked about one time.</summary>
     private volatile Curves? _latest;
 
-    public Table(TableDevice device, CellDescription cell, double? noiseRead)
+    public Table(TableDevice device, CellDescription cell, double? noiseRead, double temperatureK)
         : base(cell, noiseRead)
     {
-        _rows = [.. device.Rows.OrderBy(r => r.TargetUs).ThenBy(r => r.TimeS)];
+        _rows = [.. AtTemperature(device.Rows, temperatureK).OrderBy(r => r.TargetUs).ThenBy(r => r.TimeS)];
         _targets = [.. _rows.Select(r => r.TargetUs).Distinct()];
         _times = [.. _rows.Select(r => r.TimeS).Distinct().Order()];
         _logTimes = [.. _times.Select(FixedMath.Log)];
@@ -41,12 +40,25 @@ internal sealed class Table : DeviceModel
 
     private protected override bool HasOwnReadNoise { get; }
 
-    private protected override void ConductancesOfChunk(
-        ReadOnlySpan<float> targetUs, double? timeS, in CellStream stream, int row, int firstColumn, Span<float> conductanceUs)
+    private protected override DrawPurpose FirstPulse => DrawPurpose.Table;
+
+    internal override bool FollowsProgrammed => false;
+
+    private protected override void ProgrammedOfChunk(ReadOnlySpan<float> targetUs, ReadOnlySpan<float> draws, Span<float> programmedUs) =>
+        States(targetUs, At(null), draws, programmedUs);
+
+    private protected override void LaterOfChunk(
+        ReadOnlySpan<float> targetUs,
+        ReadOnlySpan<float> programmedUs,
+        ReadOnlySpan<float> draws,
+        double timeS,
+        in CellStream stream,
+        int row,
+        int firstColumn,
+        Span<float> conductanceUs) => States(targetUs, At(timeS), draws, conductanceUs);
+
+    private void States(ReadOnlySpan<float> targetUs, Curves curves, ReadOnlySpan<float> normals, Span<float> conductanceUs)
     {
-        var curves = At(timeS);
-        Span<float> normals = stackalloc float[Chunk];
-        Draws.Normals(in stream, DrawPurpose.Table, extra: 0, row, firstColumn, normals[..targetUs.Length]);
         for (int i = 0; i < targetUs.Length; i++)
         {
             var (low, high, fraction) = Between(targetUs[i]);
@@ -140,7 +152,39 @@ internal sealed class Table : DeviceModel
         return (high - 1, high, (target - _targets[high - 1]) / (_targets[high] - _targets[high - 1]));
     }
 
-    private static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+    /// <summary>The rows of one temperature, from those of the temperatures on both sides of it.</summary>
+    private static IEnumerable<DeviceTableRow> AtTemperature(IReadOnlyList<DeviceTableRow> rows, double temperatureK)
+    {
+        if (rows.All(r => r.TemperatureK is null))
+        {
+            return rows;
+        }
+
+        double[] temperatures = [.. rows.Select(r => r.TemperatureK!.Value).Distinct().Order()];
+        if (!(temperatureK >= temperatures[0] && temperatureK <= temperatures[^1]))
+        {
+            throw new DiagnosticException(
+                Descriptors.OutsideTable,
+                "tile.noise.temperature_k",
+                $"{Text(temperatureK)} K is outside the device table, which knows {Text(temperatures[0])} .. {Text(temperatures[^1])} K");
+        }
+
+        double high = temperatures.First(t => t >= temperatureK);
+        double low = temperatures.Last(t => t <= temperatureK);
+        double fraction = high == low ? 0 : (temperatureK - low) / (high - low);
+        var hot = rows.Where(r => r.TemperatureK == high).ToDictionary(r => (r.TargetUs, r.TimeS));
+        return rows.Where(r => r.TemperatureK == low).Select(cold =>
+        {
+            var other = hot[(cold.TargetUs, cold.TimeS)];
+            return cold with
+            {
+                MeanUs = Interpolate(cold.MeanUs, other.MeanUs, fraction),
+                SigmaUs = Interpolate(cold.SigmaUs, other.SigmaUs, fraction),
+                ReadSigmaUs = Interpolate(cold.ReadSigmaUs ?? 0, other.ReadSigmaUs ?? 0, fraction),
+                TemperatureK = null,
+            };
+        });
+    }
 
     /// <summary>What the table says at one time, by target.</summary>
     private sealed record Curves(double TimeS, double[] Mean, double[] Sigma, double[] Read);

@@ -56,7 +56,11 @@ public sealed record EvaluationPoint(double? TimeS, int Instances, double Mean, 
 /// <param name="Reference">ONNX Runtime's metric on the same samples; null when there is no model to ask.</param>
 /// <param name="Results">One a time.</param>
 /// <param name="SamplesPerSecond">Samples x instances x times over the time spent running them.</param>
-public sealed record EvaluationResult(long Samples, double? Reference, ImmutableArray<EvaluationPoint> Results, double SamplesPerSecond);
+public sealed record EvaluationResult(long Samples, double? Reference, ImmutableArray<EvaluationPoint> Results, double SamplesPerSecond)
+{
+    /// <summary>What writing the first instance took; null where no account is kept.</summary>
+    public ProgrammingReport? Programming { get; init; }
+}
 
 /// <summary>A metric on a data set, by time since programming and over programmed instances.</summary>
 public static class Evaluator
@@ -96,6 +100,7 @@ public static class Evaluator
         using DigitalPartitions partitions = new(program);
         var points = ImmutableArray.CreateBuilder<EvaluationPoint>();
         double seconds = 0;
+        ProgrammingReport? programming = null;
         foreach (double? time in options.TimesS)
         {
             double[] metrics = new double[options.Instances];
@@ -104,6 +109,7 @@ public static class Evaluator
                 string what = FormattableString.Invariant($"time {(time is null ? "0" : TimeText(time.Value))}, instance {instance + 1} of {options.Instances}");
                 options.Progress?.Invoke($"{what}: programming");
                 using Session session = new(program, options.Simulation with { TimeS = time, Instance = options.Simulation.Instance + instance }, partitions);
+                programming ??= session.Programming;
                 long started = Stopwatch.GetTimestamp();
                 int number = instance;
                 EachBatch(data, options, what, (index, offset, count, inputs, targets) =>
@@ -119,7 +125,10 @@ public static class Evaluator
             points.Add(Summarize(time, metrics));
         }
 
-        return new EvaluationResult(data.Count, referenceMetric, points.ToImmutable(), data.Count * (double)options.Instances * options.TimesS.Length / Math.Max(seconds, 1e-9));
+        return new EvaluationResult(data.Count, referenceMetric, points.ToImmutable(), data.Count * (double)options.Instances * options.TimesS.Length / Math.Max(seconds, 1e-9))
+        {
+            Programming = programming,
+        };
     }
 
     /// <summary>Mean, deviation and the half width of the 95 % interval of the mean.</summary>

@@ -56,7 +56,7 @@ internal sealed class LayerExecutor
         if (owner?._path == _path)
         {
             // The same cells.
-            (_blocks, _weights, _codes) = (owner._blocks, owner._weights, owner._codes);
+            (_blocks, _weights, _codes, SharesCells) = (owner._blocks, owner._weights, owner._codes, true);
             return;
         }
 
@@ -86,6 +86,12 @@ internal sealed class LayerExecutor
     }
 
     public LayerPath Path => _path;
+
+    /// <summary>The cells are another layer's.</summary>
+    public bool SharesCells { get; }
+
+    /// <summary>What writing each block took; empty where no account is kept.</summary>
+    public ImmutableArray<(int Tile, ProgrammingTally Tally)> Programming { get; private set; } = [];
 
     /// <summary>Conversions that clipped since the executor was made.</summary>
     public long Clipped => Interlocked.Read(ref _clipped);
@@ -173,14 +179,18 @@ internal sealed class LayerExecutor
     private ImmutableArray<ProgrammedBlock> Program(SimulationOptions options)
     {
         var blocks = new ProgrammedBlock[_layer.Blocks.Length];
+        ProgrammingTally?[] tallies = [.. _layer.Blocks.Select(_ => _physics.Cells.Programming is null ? null : new ProgrammingTally())];
+        var cells = _physics.Cells;
+        bool compensates = _physics.Tile.DriftCompensation == DriftCompensation.Global
+            && ((options.TimeS is not null && !_physics.Device.IsIdeal) || cells.HasTemperature);
         try
         {
             Parallel.For(0, blocks.Length, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, options.Threads) }, i =>
             {
-                blocks[i] = ProgrammedBlock.Program(_physics, _layer.Blocks[i], options);
-                if (_physics.Tile.DriftCompensation == DriftCompensation.Global && options.TimeS is not null && !_physics.Device.IsIdeal)
+                blocks[i] = ProgrammedBlock.Program(_physics, _layer.Blocks[i], options, tally: tallies[i]);
+                if (compensates)
                 {
-                    var fresh = ProgrammedBlock.Program(_physics, _layer.Blocks[i], options with { TimeS = null });
+                    var fresh = ProgrammedBlock.Program(_physics, _layer.Blocks[i], options with { TimeS = null }, isReference: true);
                     blocks[i].Compensation = ReadOut(fresh, ulong.MaxValue - 1) / ReadOut(blocks[i], ulong.MaxValue);
                 }
             });
@@ -190,6 +200,7 @@ internal sealed class LayerExecutor
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(cause);
         }
 
+        Programming = [.. tallies.Select((tally, i) => (_layer.Blocks[i].Tile, tally)).Where(t => t.tally is not null).Select(t => (t.Tile, t.tally!))];
         return [.. blocks];
     }
 

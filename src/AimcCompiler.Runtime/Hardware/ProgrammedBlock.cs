@@ -42,13 +42,20 @@ internal sealed class ProgrammedBlock
     /// <summary>Digital drift compensation: what the block's results are multiplied with.</summary>
     public double Compensation { get; set; } = 1;
 
-    public static ProgrammedBlock Program(TilePhysics physics, Block block, SimulationOptions options)
+    /// <param name="physics">The layer's tiles.</param>
+    /// <param name="block">Which part of its weights.</param>
+    /// <param name="options">Seed, instance and time.</param>
+    /// <param name="isReference">As the reference read-out of drift compensation finds the cells.</param>
+    /// <param name="tally">Counts programming pulses; null = nobody does.</param>
+    /// <param name="observer">Sees every device; null = nobody.</param>
+    public static ProgrammedBlock Program(
+        TilePhysics physics, Block block, SimulationOptions options, bool isReference = false, ProgrammingTally? tally = null, DevicesWritten? observer = null)
     {
         var encoding = physics.Weights;
         ProgrammedBlock result = new(block, encoding.Slices);
         int rows = block.Rows;
         int columns = block.Columns;
-        Writer writer = new(physics, options);
+        CellWriter writer = new(physics, block, options, isReference) { Tally = tally, Observer = observer };
         float[] positive = new float[columns];
         float[] negative = new float[columns];
         for (int slice = 0; slice < encoding.Slices; slice++)
@@ -65,7 +72,7 @@ internal sealed class ProgrammedBlock
             {
                 Targets(physics, block, slice, r, flipped, positive, negative);
                 int weightRow = (block.FirstGroup * physics.Layer.Rows) + block.RowStart + r;
-                writer.Write(positive, stream, weightRow, firstColumn, cells.AsSpan(r * columns, columns), sigma is null ? [] : sigma.AsSpan(r * columns, columns));
+                writer.Write(positive, stream, r, weightRow, firstColumn, cells.AsSpan(r * columns, columns), sigma is null ? [] : sigma.AsSpan(r * columns, columns));
                 if (!encoding.IsDifferential)
                 {
                     continue;
@@ -73,7 +80,7 @@ internal sealed class ProgrammedBlock
 
                 Span<float> negatives = keepsNegative ? negativeCells.AsSpan(r * columns, columns) : negative;
                 writer.Write(
-                    negative, stream with { Polarity = 1 }, weightRow, firstColumn, negatives, negativeSigma is null ? [] : negativeSigma.AsSpan(r * columns, columns));
+                    negative, stream with { Polarity = 1 }, r, weightRow, firstColumn, negatives, negativeSigma is null ? [] : negativeSigma.AsSpan(r * columns, columns));
                 for (int c = 0; c < columns && !keepsNegative; c++)
                 {
                     cells[(r * columns) + c] -= negative[c];
@@ -96,7 +103,7 @@ internal sealed class ProgrammedBlock
             for (int r = 0; r < rows; r++)
             {
                 int weightRow = (block.FirstGroup * physics.Layer.Rows) + block.RowStart + r;
-                writer.Write([1f], stream, weightRow, column, result.Unit.AsSpan(r, 1), result.UnitSigma is null ? [] : result.UnitSigma.AsSpan(r, 1));
+                writer.Write([1f], stream, r, weightRow, column, result.Unit.AsSpan(r, 1), result.UnitSigma is null ? [] : result.UnitSigma.AsSpan(r, 1));
             }
         }
 
@@ -151,54 +158,5 @@ internal sealed class ProgrammedBlock
         }
 
         return ((((block.FirstGroup + group) * layer.Rows) + block.RowStart + row) * layer.Columns) + block.ColumnStart + (column % block.ColumnCount);
-    }
-
-    /// <summary>Contents -> conductances -> what the device makes of them -> contents.</summary>
-    private sealed class Writer(TilePhysics physics, SimulationOptions options)
-    {
-        private readonly float _gMin = (float)physics.Tile.Cell.GMinUs;
-        private readonly float _usPerLevel = (float)((physics.Tile.Cell.GMaxUs - physics.Tile.Cell.GMinUs) / physics.Weights.MaxLevel);
-        private float[] _targets = [];
-        private float[] _conductances = [];
-        private float[] _sigmas = [];
-
-        public void Write(ReadOnlySpan<float> contents, in CellStream stream, int row, int firstColumn, Span<float> result, Span<float> sigma)
-        {
-            var device = physics.Device;
-            if (device.IsIdeal && !device.HasReadNoise)
-            {
-                contents.CopyTo(result);
-                return;
-            }
-
-            int count = contents.Length;
-            if (_targets.Length < count)
-            {
-                (_targets, _conductances, _sigmas) = (new float[count], new float[count], new float[count]);
-            }
-
-            var targets = _targets.AsSpan(0, count);
-            var conductances = _conductances.AsSpan(0, count);
-            for (int i = 0; i < count; i++)
-            {
-                targets[i] = _gMin + (contents[i] * _usPerLevel);
-            }
-
-            device.Conductances(targets, options.TimeS, stream, row, firstColumn, conductances);
-            for (int i = 0; i < count; i++)
-            {
-                result[i] = device.IsIdeal ? contents[i] : (conductances[i] - _gMin) / _usPerLevel;
-            }
-
-            if (!sigma.IsEmpty)
-            {
-                var sigmas = _sigmas.AsSpan(0, count);
-                device.ReadSigmas(targets, conductances, options.TimeS, sigmas);
-                for (int i = 0; i < count; i++)
-                {
-                    sigma[i] = sigmas[i] / _usPerLevel;
-                }
-            }
-        }
     }
 }

@@ -16,6 +16,8 @@ internal sealed class TilePhysics
         Tile = program.Chip.Tile;
         Layer = layer;
         Device = device;
+        Cells = new CellEffects(Tile, device);
+        TilesOfAChip = program.Chip.Mesh is { } mesh ? (int)Math.Min(int.MaxValue, (long)mesh.Rows * mesh.Columns * program.Chip.Core.Tiles) : int.MaxValue;
         Weights = WeightEncoding.Of(Tile);
         Input = InputEncoding.Of(Tile.Input, layer.InputIsNonNegative);
         IsAccumulated = Tile.Adc.InputSlices == InputSliceConversion.Accumulated;
@@ -48,6 +50,11 @@ internal sealed class TilePhysics
     public MappedLayer Layer { get; }
 
     public DeviceModel Device { get; }
+
+    /// <summary>What happens to cells besides what the device model says.</summary>
+    public CellEffects Cells { get; }
+
+    public int TilesOfAChip { get; }
 
     public WeightEncoding Weights { get; }
 
@@ -98,7 +105,7 @@ internal sealed class TilePhysics
     {
         var physics = new TilePhysics(program, layer, device, exactConversions: true);
         var adc = physics.Tile.Adc;
-        if (physics.Weights.IsAnalog || physics.Input.Bits is null || !device.IsIdeal || device.HasReadNoise || physics.OutputSigma > 0)
+        if (physics.Weights.IsAnalog || physics.Input.Bits is null || !physics.Cells.IsIdeal || physics.Cells.Programming is not null || device.HasReadNoise || physics.OutputSigma > 0)
         {
             return false;
         }

@@ -64,6 +64,27 @@ public sealed class AimcReaderTests
         Assert.Equal(Disassembler.Print(AimcReader.Read(Valid, "new.aimc")), Disassembler.Print(AimcReader.Read(file, "old.aimc")));
     }
 
+    /// <summary>A description of before version 3 lacks fields that are off then; one of today must have them all.</summary>
+    [Fact]
+    public void WhatAnOlderChipLacksIsOff()
+    {
+        var chip = System.Text.Json.Nodes.JsonNode.Parse(ChipReader.Write(ChipReader.Read("tiny", ["""tile.cell.device={"name":"gaussian","programming_sigma":0.1,"read_sigma":null,"scaling":"independent","distribution":"normal"}"""])))!;
+        var cell = chip["tile"]!["cell"]!.AsObject();
+        foreach (string name in (string[])["significance", "programming", "variation", "temperature"])
+        {
+            Assert.True(cell.Remove(name));
+        }
+
+        Assert.True(cell["device"]!.AsObject().Remove("distribution"));
+        byte[] old = System.Text.Encoding.UTF8.GetBytes(chip.ToJsonString());
+        var read = ChipReader.ParseOlder(old, "old").Tile.Cell;
+        Assert.Equal((null, null, null, null), (read.Significance, read.Programming, read.Variation, read.Temperature));
+        Assert.Equal(new GaussianDevice(0.1, null, NoiseScaling.Independent), read.Device);
+        Assert.Equal(5, Assert.Throws<DiagnosticException>(() => ChipReader.Parse(old, "new")).Diagnostics.Length);
+        cell.Remove("g_max_us");
+        Assert.Single(Assert.Throws<DiagnosticException>(() => ChipReader.ParseOlder(System.Text.Encoding.UTF8.GetBytes(chip.ToJsonString()), "old")).Diagnostics);
+    }
+
     [Fact]
     public void OtherFilesAreNotPrograms()
     {

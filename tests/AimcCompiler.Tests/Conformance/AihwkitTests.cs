@@ -50,24 +50,31 @@ public sealed class AihwkitTests
         }
     }
 
-    /// <summary>Several pairs of different significance are not ours: one pair holds the same weight in fewer devices, so the significance-weighted sum
-    /// over their scale is the content of ours.</summary>
+    /// <summary>Every device of several pairs: the least significant is filled first.</summary>
     [SharedTheory]
     [InlineData("dual_1_3", new double[] { 1, 3 })]
     [InlineData("npair_1_2_4", new double[] { 1, 2, 4 })]
-    public void SeveralPairsHoldTheSameWeight(string name, double[] significance)
+    public void SeveralPairsHoldWhatNPairConverterSays(string name, double[] significance)
     {
         using var file = Open();
         var converter = file.RootElement.GetProperty("converters").GetProperty(name);
         double[][] g = [.. converter.GetProperty("conductances").EnumerateArray().Select(Doubles)];
-        var encoding = WeightEncoding.Of(Chips.Analog(t => t).Tile);
+        var chip = Chips.Analog(t => t with { Cell = t.Cell with { Significance = significance }, Encoding = t.Encoding with { PairAxis = PairAxis.Cell } });
+        Assert.True(Chips.IsValid(chip));
         float[] weights = Transposed(file.RootElement.GetProperty("weights"));
-        for (int i = 0; i < weights.Length; i++)
+        LayerSpec spec = new(chip, Inputs, Outputs) { Contents = [.. weights.Select(w => w / 0.99f)] };
+        int seen = 0;
+        ProgrammedCells.Visit(spec.Program(), Cases.Fast, null, (in CellRun run) =>
         {
-            double sum = significance.Select((f, pair) => f * (g[2 * pair][i] - g[(2 * pair) + 1][i])).Sum();
-            var (p, n) = encoding.Contents(weights[i] / 0.99f);
-            Assert.Equal(sum / converter.GetProperty("scale_ratio").GetDouble(), (p - n) * 0.99, 1e-6);
-        }
+            for (int c = 0; c < run.TargetUs.Length; c++)
+            {
+                Assert.Equal(g[(2 * run.Pair) + run.Polarity][(run.WeightRow * Outputs) + c], run.TargetUs[c], 1e-4);
+                seen++;
+            }
+        });
+        Assert.Equal(2 * significance.Length * weights.Length, seen);
+        float[] x = Cases.Floats(3, 4 * Inputs);
+        Cases.AssertSameBits((spec with { Chip = Chips.Analog(t => t) }).Run(x, Cases.Fast, LayerPath.Tiles), spec.Run(x, Cases.Fast, LayerPath.Tiles), "the same weight");
     }
 
     [SharedFact]

@@ -8,6 +8,47 @@ namespace AimcCompiler.Tests.Conformance;
 /// <summary>Confirmed defects of other simulators, by their number in simulators.md section 6, that an engine like ours could share.</summary>
 public sealed class SimulatorDefectsTests
 {
+    /// <summary>1: the spread of Wan's RRAM scales with g_max over the 40 uS it was measured at: 2.02 uS at half of 40 uS are 1.264 uS at half of 25 uS.</summary>
+    [Theory]
+    [InlineData(40, 2.0229375)]
+    [InlineData(25, 1.2643359)]
+    [InlineData(80, 4.045875)]
+    public void WansSpreadScalesWithTheWindow(double gMax, double sigma)
+    {
+        var device = DeviceModel.Create(Cells.Of(new RramWan2022Device(WanFit.Aihwkit, 1), gMax), null);
+        float[] g = new float[1];
+        device.Programmed([(float)(gMax / 2)], [1], g);
+        Assert.Equal(sigma, g[0] - (gMax / 2), 2e-5);
+    }
+
+    /// <summary>2: an acceptance range that was not measured is refused, not taken as another; 2 percent is an order noisier than 0.2 percent.</summary>
+    [Theory]
+    [InlineData(0.02, false)]
+    [InlineData(0.2, true)]
+    [InlineData(1, false)]
+    [InlineData(2, true)]
+    public void AnUnknownAcceptanceRangeIsRefused(double percent, bool isTaken)
+    {
+        var chip = Chips.Analog(t => t with { Cell = t.Cell with { Device = new RramCmoDevice(percent, 1, 1, 1), GMinUs = 9, GMaxUs = 88.2 } });
+        Assert.Equal(isTaken, Chips.IsValid(chip));
+        if (isTaken)
+        {
+            float[] g = new float[1];
+            DeviceModel.Create(chip.Tile.Cell, null).Programmed([50], [1], g);
+            Assert.Equal(percent == 2 ? 0.5757 : 0.05425, g[0] - 50, 1e-4);
+        }
+    }
+
+    /// <summary>3: coefficients of programming noise go together with the g_max that they were measured at.</summary>
+    [Fact]
+    public void CoefficientsAndTheirReferenceGoTogether()
+    {
+        var device = DeviceModel.Create(Cells.Of(new PcmCustomDevice(20, 20, 250e-9, [0.5, 1], null, null), 40), null);
+        float[] g = new float[1];
+        device.Programmed([20], [1], g);
+        Assert.Equal(20 + (2 * (0.5 + 0.5)), g[0], 1e-5);
+    }
+
     /// <summary>3: a PCM just programmed is not an error, and time 0 has no drift (but 1/f noise).</summary>
     [Fact]
     public void PcmCanBeReadAtOnce()

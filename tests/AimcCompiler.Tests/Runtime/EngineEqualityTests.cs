@@ -91,6 +91,14 @@ public sealed class EngineEqualityTests
             }
         }
 
+        foreach (double? time in (double?[])[null, 3600])
+        {
+            var chip = Chips.Analog(t => Everything(t.With(new PcmLikeDevice(1, 1, 1))) with { Rows = 24, Columns = 24, Input = t.Input with { Bits = 6 } });
+            chip = chip with { Tile = chip.Tile with { Cell = chip.Tile.Cell with { Significance = [1, 2, 4] }, Noise = chip.Tile.Noise with { Read = 0.02 } } };
+            Assert.True(Chips.IsValid(chip));
+            yield return ($"several pairs {time}", new LayerSpec(chip, 50, 7) { Contents = Cases.Floats(4, 350) }, time);
+        }
+
         foreach (var packing in (DepthwisePolicy[])[DepthwisePolicy.Packed, DepthwisePolicy.Dense])
         {
             var chip = Chips.Coded(t => t.With(s_gaussian) with { Adc = t.Adc with { Bits = 5 }, Noise = t.Noise with { Output = 0.05 } });
@@ -139,7 +147,49 @@ public sealed class EngineEqualityTests
             }
         }
 
+        yield return ("write-verify", t => t with { Cell = t.Cell with { Programming = s_verify } }, true);
+        yield return ("variation", t => t with { Cell = t.Cell with { Variation = new VariationDescription { Device = 0.05, Chip = 0.03 } } }, true);
+        yield return ("hot", t => Hot(t), true);
+        yield return ("hot, drift compensation", t => Hot(t) with { DriftCompensation = DriftCompensation.Global, Noise = Hot(t).Noise with { Output = 0.05 } }, true);
+        foreach (var axis in Enum.GetValues<PairAxis>())
+        {
+            yield return ($"faults, pairs in {axis}", t => Broken(t) with { Encoding = t.Encoding with { PairAxis = axis }, Adc = t.Adc with { Bits = 6, Range = AdcRange.Max } }, true);
+        }
+
+        yield return ("everything, after conversion", t => Everything(AfterConversion(t)), true);
+        yield return ("everything, unit column", t => Everything(Offset(t, true, AdcRange.Max, accumulates: false, unit: true)) with { Noise = Everything(t).Noise with { Read = 0.02 } }, false);
         yield return ("analog offset", t => t with { Encoding = t.Encoding with { Sign = SignEncoding.OffsetUnitColumn, UnitColumn = true, PairAxis = PairAxis.Cell }, Weights = t.Weights with { Slicing = t.Weights.Bits is null ? Slicing.None : Slicing.Unsigned } }, true);
+    }
+
+    private static readonly ProgrammingDescription s_verify =
+        new() { Method = ProgrammingMethod.WriteVerify, ToleranceUs = null, ToleranceFraction = 0.02, MaxPulses = 4, PulseNs = null, PulsePj = null };
+
+    private static TileDescription Hot(TileDescription t) => t with
+    {
+        Cell = t.Cell with { Temperature = new TemperatureDescription { ReferenceK = 300, GlobalPerK = 0.002, StatePerK = -0.003 } },
+        Noise = t.Noise with { TemperatureK = 340 },
+    };
+
+    private static TileDescription Broken(TileDescription t) => t with
+    {
+        Noise = t.Noise with
+        {
+            Faults = new FaultDescription
+            {
+                StuckOff = 0.05,
+                StuckOn = 0.03,
+                StuckAt = new StuckAtDescription { Fraction = 0.02, ConductanceUs = 9 },
+                DeadRows = 0.1,
+                DeadColumns = 0.1,
+                DeadTiles = 0.1,
+            },
+        },
+    };
+
+    private static TileDescription Everything(TileDescription t)
+    {
+        var all = Broken(Hot(t));
+        return all with { Cell = all.Cell with { Programming = s_verify, Variation = new VariationDescription { Device = 0.05, Chip = 0.03 } } };
     }
 
     private static TileDescription Managed(TileDescription t, int bits) => t with

@@ -39,7 +39,7 @@ public sealed class ChipOverridesTests
             ChipReader.Read(
                 "hermes",
                 [
-                    """tile.cell.device={"name":"gaussian","programming_sigma":0.03,"read_sigma":null,"scaling":"independent"}""",
+                    """tile.cell.device={"name":"gaussian","programming_sigma":0.03,"read_sigma":null,"scaling":"independent","distribution":"normal"}""",
                     "tile.cell.device.programming_sigma=0.02",
                 ]).Tile.Cell.Device);
     }

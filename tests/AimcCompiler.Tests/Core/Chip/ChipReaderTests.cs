@@ -332,8 +332,8 @@ public sealed class ChipReaderTests
     [InlineData("""{"name":"pcm_like","programming_scale":1,"drift_scale":1,"read_scale":1,"devices":2}""", "devices")]
     [InlineData("""{"name":"pcm"}""", "name")]
     [InlineData("""{"programming_scale":1}""", "name")]
-    [InlineData("""{"name":"gaussian","programming_sigma":0.1,"read_sigma":null,"scaling":"sometimes"}""", "scaling")]
-    [InlineData("""{"name":"gaussian","programming_sigma":-0.1,"read_sigma":null,"scaling":"independent"}""", "programming_sigma")]
+    [InlineData("""{"name":"gaussian","programming_sigma":0.1,"read_sigma":null,"scaling":"sometimes","distribution":"normal"}""", "scaling")]
+    [InlineData("""{"name":"gaussian","programming_sigma":-0.1,"read_sigma":null,"scaling":"independent","distribution":"normal"}""", "programming_sigma")]
     [InlineData("""{"name":"pcm_hermes","devices":3,"programming_scale":1,"drift_scale":1,"read_scale":1}""", "devices")]
     public void ADevicesParametersAreChecked(string device, string field) =>
         Assert.Equal($"my.json: $.tile.cell.device.{field}", Assert.Single(ChipFixture.Findings(ChipFixture.TinyWith("tile.cell.device", device))).Where);

@@ -4,6 +4,12 @@ namespace AimcCompiler.Tests.Core.Chip;
 
 public sealed class ChipValidatorTests
 {
+    private const string Verify = "tile.cell.programming={\"method\":\"write_verify\",\"tolerance_us\":";
+    private const string OneShot = "tile.cell.programming={\"method\":\"one_shot\",\"tolerance_fraction\":null,\"pulse_ns\":1,\"pulse_pj\":1,";
+    private const string Faults = "tile.noise.faults={\"stuck_off\":";
+    private const string Cmo = "tile.cell.device={\"name\":\"rram_cmo\",\"acceptance_percent\":";
+    private const string Custom = "tile.cell.device={\"name\":\"pcm_custom\",\"g_reference_us\":25,\"t0_s\":20,\"read_time_s\":1e-7,\"programming_us\":";
+
     [Theory]
     [InlineData("tiny", "tile.rows", "tile.rows=0")]
     [InlineData("tiny", "tile.rows", "tile.rows=-1")]
@@ -36,7 +42,10 @@ public sealed class ChipValidatorTests
     [InlineData("tiny", "tile.noise.read", "tile.noise.read=-0.1")]
     [InlineData("tiny", "tile.noise.temperature_k", "tile.noise.temperature_k=0")]
     [InlineData("tiny", "tile.noise.ir_drop", "tile.noise.ir_drop=1")]
-    [InlineData("tiny", "tile.noise.faults", "tile.noise.faults={\"stuck\":0.1}")]
+    [InlineData(
+        "tiny",
+        "tile.noise.faults.stuck_off",
+        """tile.noise.faults={"stuck_off":1.1,"stuck_on":null,"stuck_at":null,"dead_rows":null,"dead_columns":null,"dead_tiles":null}""")]
     [InlineData("tiny", "tile.timing.stages", "tile.timing.stages=0")]
     [InlineData("tiny", "tile.timing.cycle_ns", "tile.timing.cycle_ns=0")]
     [InlineData("tiny", "tile.energy.adc_pj", "tile.energy.adc_pj=-1")]
@@ -70,6 +79,39 @@ public sealed class ChipValidatorTests
     [InlineData("aihwkit-default", "tile.input.bound_management", "tile.adc.bits=null")]
     [InlineData("aihwkit-default", "tile.input.bound_management.max_factor", "tile.input.bound_management.max_factor=0.5")]
     [InlineData("aihwkit-default", "tile.input.bound_management.max_resolution", "tile.input.bound_management.max_resolution=0")]
+    [InlineData("hermes", "tile.cell.significance", "tile.cell.significance=[]")]
+    [InlineData("hermes", "tile.cell.significance[1]", "tile.cell.significance=[2,1]")]
+    [InlineData("hermes", "tile.cell.significance[0]", "tile.cell.significance=[0,1]")]
+    [InlineData("tiny", "tile.cell.significance", "tile.cell.significance=[1,2]")]
+    [InlineData("tiny", "tile.cell.programming.tolerance_us", Verify + "null,\"tolerance_fraction\":null,\"max_pulses\":5,\"pulse_ns\":1,\"pulse_pj\":1}")]
+    [InlineData("tiny", "tile.cell.programming.tolerance_us", Verify + "1,\"tolerance_fraction\":0.1,\"max_pulses\":5,\"pulse_ns\":1,\"pulse_pj\":1}")]
+    [InlineData("tiny", "tile.cell.programming.tolerance_us", Verify + "-1,\"tolerance_fraction\":null,\"max_pulses\":5,\"pulse_ns\":1,\"pulse_pj\":1}")]
+    [InlineData("tiny", "tile.cell.programming.max_pulses", Verify + "1,\"tolerance_fraction\":null,\"max_pulses\":null,\"pulse_ns\":1,\"pulse_pj\":1}")]
+    [InlineData("tiny", "tile.cell.programming.max_pulses", Verify + "1,\"tolerance_fraction\":null,\"max_pulses\":1001,\"pulse_ns\":1,\"pulse_pj\":1}")]
+    [InlineData("tiny", "tile.cell.programming.pulse_ns", Verify + "1,\"tolerance_fraction\":null,\"max_pulses\":5,\"pulse_ns\":0,\"pulse_pj\":1}")]
+    [InlineData("tiny", "tile.cell.programming.max_pulses", OneShot + "\"max_pulses\":5,\"tolerance_us\":null}")]
+    [InlineData("tiny", "tile.cell.programming.tolerance_us", OneShot + "\"max_pulses\":null,\"tolerance_us\":1}")]
+    [InlineData("tiny", "tile.cell.variation.device", "tile.cell.variation={\"device\":-0.1,\"chip\":null}")]
+    [InlineData("tiny", "tile.cell.temperature.reference_k", "tile.cell.temperature={\"reference_k\":0,\"global_per_k\":0.001,\"state_per_k\":null}")]
+    [InlineData("tiny", "tile.noise.faults", Faults + "0.6,\"stuck_on\":0.6,\"stuck_at\":null,\"dead_rows\":null,\"dead_columns\":null,\"dead_tiles\":null}")]
+    [InlineData("tiny", "tile.noise.faults.stuck_at.conductance_us", Faults + "null,\"stuck_on\":null,\"stuck_at\":{\"fraction\":0.1,\"conductance_us\":-1},\"dead_rows\":null,\"dead_columns\":null,\"dead_tiles\":null}")]
+    [InlineData("tiny", "tile.noise.faults.dead_columns", Faults + "null,\"stuck_on\":null,\"stuck_at\":null,\"dead_rows\":null,\"dead_columns\":2,\"dead_tiles\":null}")]
+    [InlineData("hermes", "tile.cell.g_min_us", "tile.cell.device=rram_milo_2021")]
+    [InlineData("hermes", "tile.cell.g_max_us", "tile.cell.device=rram_milo_2021", "tile.cell.g_min_us=50", "tile.cell.g_max_us=226")]
+    [InlineData("hermes", "tile.cell.g_max_us", "tile.cell.device={\"name\":\"rram_wan_2022\",\"fit\":\"crosssim\",\"programming_scale\":1}", "tile.cell.g_max_us=40")]
+    [InlineData("hermes", "tile.cell.g_max_us", "tile.cell.device=sonos", "tile.cell.g_max_us=9.1")]
+    [InlineData("hermes", "tile.cell.device.acceptance_percent", Cmo + "0.02,\"programming_scale\":1,\"drift_scale\":1,\"read_scale\":1}", "tile.cell.g_min_us=9")]
+    [InlineData("hermes", "tile.cell.g_min_us", Cmo + "2,\"programming_scale\":1,\"drift_scale\":1,\"read_scale\":1}")]
+    [InlineData("hermes", "tile.cell.bits", "tile.cell.device={\"name\":\"mram\",\"tmr\":1,\"resistance_sigma\":null,\"write_error\":null}", "tile.cell.g_min_us=10.35")]
+    [InlineData("tiny", "tile.cell.g_min_us", "tile.cell.bits=1", "tile.cell.device={\"name\":\"mram\",\"tmr\":1,\"resistance_sigma\":0.04,\"write_error\":null}")]
+    [InlineData("tiny", "tile.cell.device.resistance_sigma", "tile.cell.bits=1", "tile.cell.g_min_us=12.5", "tile.cell.device={\"name\":\"mram\",\"tmr\":1,\"resistance_sigma\":0.2,\"write_error\":null}")]
+    [InlineData("hermes", "tile.cell.device.drift", Custom + "[0.2],\"drift\":[[1,0.1,0.1],[25,0.1,0.1]],\"read\":null}")]
+    [InlineData("hermes", "tile.cell.device.drift[1][0]", Custom + "[0.2],\"drift\":[[0,0.1,0.1],[0,0.1,0.1],[25,0.1,0.1]],\"read\":null}")]
+    [InlineData("hermes", "tile.cell.device.drift[0][2]", Custom + "[0.2],\"drift\":[[0,0.1,-0.1],[25,0.1,0.1]],\"read\":null}")]
+    [InlineData("hermes", "tile.cell.device.drift[0]", Custom + "[0.2],\"drift\":[[0,0.1]],\"read\":null}")]
+    [InlineData("hermes", "tile.cell.device.programming_us", Custom + "[],\"drift\":null,\"read\":null}")]
+    [InlineData("hermes", "tile.cell.device.programming_us[0]", Custom + "[\"x\"],\"drift\":null,\"read\":null}")]
+    [InlineData("hermes", "tile.cell.device.read.scale", Custom + "[0.1],\"drift\":null,\"read\":{\"scale\":-1,\"exponent\":0,\"limit\":1}}")]
     public void AnImpossibleValueIsNamed(string preset, string path, params string[] settings)
     {
         Diagnostic finding = Assert.Single(ChipFixture.FindingsWith(preset, settings));
@@ -108,8 +150,8 @@ public sealed class ChipValidatorTests
     [Fact]
     public void AllFindingsAreReportedTogether() =>
         Assert.Equal(
-            ["tiny: $.tile.rows", "tiny: $.tile.adc.bits", "tiny: $.tile.noise.faults"],
-            ChipFixture.FindingsWith("tiny", "tile.rows=0", "tile.adc.bits=99", "tile.noise.faults=1").Select(f => f.Where));
+            ["tiny: $.tile.rows", "tiny: $.tile.cell.read_voltage_v", "tiny: $.tile.adc.bits"],
+            ChipFixture.FindingsWith("tiny", "tile.rows=0", "tile.adc.bits=99", "tile.cell.read_voltage_v=0").Select(f => f.Where));
 
     [Fact]
     public void AFindingSaysWhatWasFoundAndWhatIsAllowed() =>
@@ -128,9 +170,19 @@ public sealed class ChipValidatorTests
     [InlineData("tile.cell.device.drift_scale", "tile.cell.device=pcm_like", "tile.cell.device.drift_scale=0")]
     [InlineData(
         "tile.cell.device.programming_sigma",
-        """tile.cell.device={"name":"gaussian","programming_sigma":0,"read_sigma":null,"scaling":"independent"}""")]
+        """tile.cell.device={"name":"gaussian","programming_sigma":0,"read_sigma":null,"scaling":"independent","distribution":"normal"}""")]
     [InlineData("tile.adc.bound", "tile.adc.range=fixed", "tile.adc.bound=8", "tile.adc.bits=null")]
     [InlineData("tile.encoding.unit_column", "tile.encoding.sign=offset_digital", "tile.weights.slicing=unsigned", "tile.encoding.unit_column=true")]
+    [InlineData("tile.cell.significance", "tile.cell.bits=null", "tile.weights.bits=null", "tile.weights.slicing=none", "tile.adc.range=max", "tile.cell.significance=[3]")]
+    [InlineData("tile.cell.programming.method", Verify + "1,\"tolerance_fraction\":null,\"max_pulses\":5,\"pulse_ns\":1,\"pulse_pj\":1}")]
+    [InlineData("tile.cell.programming", "tile.cell.programming={\"method\":\"one_shot\",\"tolerance_us\":null,\"tolerance_fraction\":null,\"max_pulses\":null,\"pulse_ns\":null,\"pulse_pj\":null}")]
+    [InlineData("tile.cell.variation.chip", "tile.cell.variation={\"device\":0.1,\"chip\":0}")]
+    [InlineData("tile.cell.variation", "tile.cell.variation={\"device\":null,\"chip\":null}")]
+    [InlineData("tile.cell.temperature", "tile.cell.temperature={\"reference_k\":300,\"global_per_k\":0.001,\"state_per_k\":null}")]
+    [InlineData("tile.cell.temperature", "tile.noise.temperature_k=350", "tile.cell.temperature={\"reference_k\":300,\"global_per_k\":null,\"state_per_k\":null}")]
+    [InlineData("tile.noise.faults.stuck_off", Faults + "0,\"stuck_on\":0.1,\"stuck_at\":null,\"dead_rows\":null,\"dead_columns\":null,\"dead_tiles\":null}")]
+    [InlineData("tile.noise.faults", Faults + "null,\"stuck_on\":null,\"stuck_at\":null,\"dead_rows\":null,\"dead_columns\":null,\"dead_tiles\":null}")]
+    [InlineData("tile.cell.device.programming_us", Custom + "[0],\"drift\":[[0,0.1,0]],\"read\":null}")]
     public void WhatCannotTakeEffectWarns(string path, params string[] settings)
     {
         Diagnostic warning = Assert.Single(ChipReader.Warnings(ChipReader.Read("tiny", settings)));

@@ -22,6 +22,35 @@ public sealed class DeviceTableReaderTests
         Assert.Equal([new DeviceTableRow(0, 1, 0.5, 0, null)], Parse("target_us,time_s,mean_us,sigma_us\r\n0,1,0.5,0\r\n\r\n"));
 
     [Fact]
+    public void ATemperatureMayBeTheLastColumn()
+    {
+        DeviceTableRow[] both = [.. Parse("target_us,time_s,mean_us,sigma_us,read_sigma_us,temperature_k\n0,1,0.5,0,,400\n0,1,0.4,0,0.1,300\n")];
+        Assert.Equal([new DeviceTableRow(0, 1, 0.4, 0, 0.1, 300), new DeviceTableRow(0, 1, 0.5, 0, null, 400)], both);
+        Assert.Equal([new DeviceTableRow(0, 1, 0.5, 0, null, 300)], Parse("target_us,time_s,mean_us,sigma_us,temperature_k\n0,1,0.5,0,300\n"));
+    }
+
+    [Theory]
+    [InlineData("0,1,0.5,0,300\n1,1,0.5,0,300\n0,1,0.5,0,400\n", "temperature 400 K is missing")]
+    [InlineData("0,1,0.5,0,300\n0,1,0.5,0,300\n", "occurs twice")]
+    [InlineData("0,1,0.5,0,0\n", "above 0")]
+    [InlineData("0,1,0.5,0,\n", "not a finite number")]
+    public void TemperaturesArePartOfTheGrid(string rows, string message) => Assert.Contains(
+        message,
+        Assert.Single(Assert.Throws<DiagnosticException>(() => Parse("target_us,time_s,mean_us,sigma_us,temperature_k\n" + rows)).Diagnostics).Message,
+        StringComparison.Ordinal);
+
+    [Fact]
+    public void ATableOfTheChipFileMustCoverItsTemperature()
+    {
+        const string Rows = "[[0,1,0,0,null,250],[25,1,25,0,null,250],[0,1,0,0,null,350],[25,1,25,0,null,350]]";
+        string[] settings = [$"tile.cell.device={{\"name\":\"table\",\"rows\":{Rows}}}"];
+        Assert.Empty(ChipFixture.FindingsWith("tiny", settings));
+        Assert.Contains("250 .. 350 K", Assert.Single(ChipFixture.FindingsWith("tiny", [.. settings, "tile.noise.temperature_k=360"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has no temperature", Assert.Single(ChipFixture.FindingsWith("tiny", settings[0].Replace("null,350]]", "null]]", StringComparison.Ordinal))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void AByteOrderMarkIsSkipped() => Assert.Equal(4, Parse("\uFEFF" + Table).Count);
 
     [Theory]
