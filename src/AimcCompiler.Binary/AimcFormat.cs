@@ -6,7 +6,10 @@ namespace AimcCompiler.Binary;
 internal static class AimcFormat
 {
     /// <summary>The newest version this code reads, and the one it writes.</summary>
-    public const uint Version = 2;
+    public const uint Version = 3;
+
+    /// <summary>Before it a chip description lacks fields, which are then off.</summary>
+    public const uint FirstWithPeriphery = 3;
 
     public const int Alignment = 64;
 

@@ -49,7 +49,7 @@ public static class AimcReader
             IReadOnlyList<(SectionKind, ReadOnlyMemory<byte>)> sections = ReadSections(table.Span, (long)header.TableOffset + table.Length);
             try
             {
-                MappedProgram program = new ManifestReader(sections, limits).Read(manifest.Span);
+                MappedProgram program = new ManifestReader(sections, limits, header.Version).Read(manifest.Span);
                 ProgramVerifier.Verify(program);
                 return program;
             }

@@ -8,7 +8,7 @@ using Google.Protobuf.Collections;
 namespace AimcCompiler.Binary;
 
 /// <summary>Puts a program together from manifest and sections. Checks the form; what the program means is <see cref="ProgramVerifier"/>'s to check.</summary>
-internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMemory<byte> Bytes)> sections, AimcLimits limits)
+internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMemory<byte> Bytes)> sections, AimcLimits limits, uint version = AimcFormat.Version)
 {
     private int _nextSection;
 
@@ -23,7 +23,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Producer = manifest.Producer,
             ModelName = manifest.ModelName,
             ModelSha256 = manifest.ModelSha256,
-            Chip = ChipReader.Parse(Encoding.UTF8.GetBytes(manifest.ChipJson), "chip description"),
+            Chip = ChipReader.Parse(Encoding.UTF8.GetBytes(manifest.ChipJson), "chip description", fillsMissing: version < AimcFormat.FirstWithPeriphery),
             Chips = manifest.Chips,
             Values = [.. manifest.Values.Select(v => new ProgramValue(v.Name, (TensorType)v.Type, [.. v.Shape]) { Nominal = [.. v.Nominal], IsUnranked = v.Unranked })],
             Inputs = [.. manifest.Inputs],

@@ -53,9 +53,10 @@ public static class ChipReader
     /// <param name="where">Names the file in errors.</param>
     /// <param name="folder">Where a device table is looked up; null = tables must be embedded, and no file is touched.</param>
     /// <param name="overrides">Settings such as <c>tile.rows=512</c>, applied in order.</param>
+    /// <param name="fillsMissing">The text is from before some fields were: what is missing is off.</param>
     /// <exception cref="DiagnosticException">The description is invalid.</exception>
     public static ChipDescription Parse(
-        ReadOnlyMemory<byte> utf8Json, string where, string? folder = null, IReadOnlyList<string>? overrides = null)
+        ReadOnlyMemory<byte> utf8Json, string where, string? folder = null, IReadOnlyList<string>? overrides = null, bool fillsMissing = false)
     {
         if (utf8Json.Length > LimitedFile.MaximumBytes)
         {
@@ -76,6 +77,11 @@ public static class ChipReader
             if (tree is not JsonObject chip)
             {
                 throw new DiagnosticException(Descriptors.InvalidChip, $"{where}: $", "must be an object");
+            }
+
+            if (fillsMissing)
+            {
+                ChipDefaults.Fill(chip);
             }
 
             NormalizeDevice(chip);

@@ -178,10 +178,10 @@ internal sealed class LayerExecutor
         {
             Parallel.For(0, blocks.Length, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, options.Threads) }, i =>
             {
-                blocks[i] = ProgrammedBlock.Program(_physics, _layer.Blocks[i], options);
+                blocks[i] = NewBlock(i, options);
                 if (_physics.Tile.DriftCompensation == DriftCompensation.Global && options.TimeS is not null && !_physics.Device.IsIdeal)
                 {
-                    var fresh = ProgrammedBlock.Program(_physics, _layer.Blocks[i], options with { TimeS = null });
+                    var fresh = NewBlock(i, options with { TimeS = null });
                     blocks[i].Compensation = ReadOut(fresh, ulong.MaxValue - 1) / ReadOut(blocks[i], ulong.MaxValue);
                 }
             });
@@ -192,6 +192,13 @@ internal sealed class LayerExecutor
         }
 
         return [.. blocks];
+    }
+
+    private ProgrammedBlock NewBlock(int index, SimulationOptions options)
+    {
+        var block = ProgrammedBlock.Program(_physics, _layer.Blocks[index], options);
+        block.Periphery = BlockPeriphery.Of(_physics, block, options);
+        return block;
     }
 
     /// <summary>The mean magnitude of the block's outputs for all one-hot inputs, at least 1e-4 of a full-scale product (hardware.md 4.11; aihwkit
@@ -266,6 +273,7 @@ internal sealed class LayerExecutor
         private readonly float[] _results;
         private readonly int[] _codes;
         private readonly long[] _longs;
+        private float[] _uniforms = [];
 
         public Worker(LayerExecutor owner)
         {
@@ -307,7 +315,7 @@ internal sealed class LayerExecutor
                 for (int m = 0; m < count; m++)
                 {
                     var vector = _inputs.AsSpan(m * _rows, _rows);
-                    ToCodes(vector, (float)_scales[m], vector);
+                    ToCodes(vector, (float)_scales[m], vector, m, 0, 0);
                 }
             }
 
@@ -371,7 +379,9 @@ internal sealed class LayerExecutor
             }
         }
 
-        private void ToCodes(ReadOnlySpan<float> vector, float scale, Span<float> codes)
+        /// <summary>Step 1 and 2: what the layer's inputs are as codes. Rounding by draws is keyed by the event and the layer's row, so that tiles that
+        /// read a row see one code.</summary>
+        private void ToCodes(ReadOnlySpan<float> vector, float scale, Span<float> codes, int index, int firstRow, int attempt)
         {
             if (_physics.Input.Bits is null)
             {
@@ -383,6 +393,27 @@ internal sealed class LayerExecutor
                     codes[r] = clips ? Math.Clamp(x, _physics.Input.IsUnsigned ? 0 : -1, 1) : x;
                 }
 
+                return;
+            }
+
+            if (_physics.RoundsInputsByDraws && !_owner._options.Ideal)
+            {
+                if (_uniforms.Length < codes.Length)
+                {
+                    _uniforms = new float[codes.Length];
+                }
+
+                var uniforms = _uniforms.AsSpan(0, codes.Length);
+                CellStream stream = new(_owner._options.Seed, _owner._options.Instance, _layer.NoiseKey, Slice: 0, Pair: 0, Polarity: 0, Copy: 0);
+                ulong readEvent = Draws.Event(_samples[index], _ordinals[index], (uint)attempt);
+                Draws.Uniforms(stream, DrawPurpose.InputRounding, readEvent, 0, firstRow, uniforms);
+                Rounding.QuantizeStochastic(vector, scale, _physics.Input.MinCode, _physics.Input.MaxCode, _physics.Input.IsMidRise, uniforms, codes);
+                return;
+            }
+
+            if (_physics.Input.IsMidRise)
+            {
+                Rounding.QuantizeMidRise(vector, scale, _physics.Input.MaxCode, codes);
                 return;
             }
 
@@ -453,13 +484,14 @@ internal sealed class LayerExecutor
         private void RunManaged(ProgrammedBlock block, int first, int count)
         {
             var management = _physics.Tile.Input.BoundManagement!;
-            double limit = _physics.Input.Bits is null ? double.PositiveInfinity : management.MaxResolution * _physics.Input.MaxCode;
+            double limit = _physics.Input.Bits is null ? double.PositiveInfinity : management.MaxResolution * _physics.Input.MaxCode / _physics.Input.CodesPerLevel;
             int rows = block.Block.Rows;
             int columns = block.Block.Columns;
             float[] codes = new float[count * rows];
             for (int m = 0; m < count; m++)
             {
-                ToCodes(_inputs.AsSpan(((first + m) * _rows) + FirstRow(block.Block), rows), (float)_scales[first + m], codes.AsSpan(m * rows, rows));
+                ToCodes(
+                    _inputs.AsSpan(((first + m) * _rows) + FirstRow(block.Block), rows), (float)_scales[first + m], codes.AsSpan(m * rows, rows), first + m, FirstRow(block.Block), 0);
             }
 
             ReadEvents events = new(_samples.AsSpan(first, count), _ordinals.AsSpan(first, count));
@@ -490,7 +522,8 @@ internal sealed class LayerExecutor
                 {
                     r *= 2;
                     attempt++;
-                    ToCodes(_inputs.AsSpan(((first + m) * _rows) + FirstRow(block.Block), rows), (float)(_scales[first + m] * r), _scaled.AsSpan(0, rows));
+                    ToCodes(
+                        _inputs.AsSpan(((first + m) * _rows) + FirstRow(block.Block), rows), (float)(_scales[first + m] * r), _scaled.AsSpan(0, rows), first + m, FirstRow(block.Block), attempt);
                     _engine.Run(block, _scaled.AsSpan(0, rows), rows, 1, events.Single(m), attempt, sums, digital, _clipped.AsSpan(m, 1));
                 }
                 while (_clipped[m] > 0 && (int)r <= management.MaxFactor && r <= limit);

@@ -5,5 +5,5 @@ namespace AimcCompiler.Tests.Runtime;
 internal static class Cells
 {
     public static CellDescription Of(DeviceDescription device, double gMaxUs) =>
-        new() { Device = device, Bits = null, GMinUs = 0, GMaxUs = gMaxUs, ReadVoltageV = 0.2 };
+        new() { Device = device, Bits = null, GMinUs = 0, GMaxUs = gMaxUs, ReadVoltageV = 0.2, Iv = null };
 }
