@@ -57,6 +57,12 @@ internal sealed class LayerExecutor
         {
             // The same cells.
             (_blocks, _weights, _codes) = (owner._blocks, owner._weights, owner._codes);
+            if (_physics.HasPeriphery && _physics.Input.IsUnsigned != owner._physics.Input.IsUnsigned)
+            {
+                // The same drivers and converters, set to other codes.
+                _blocks = [.. owner._blocks.Select(b => b.With(_physics, options))];
+            }
+
             return;
         }
 
@@ -197,8 +203,7 @@ internal sealed class LayerExecutor
     private ProgrammedBlock NewBlock(int index, SimulationOptions options)
     {
         var block = ProgrammedBlock.Program(_physics, _layer.Blocks[index], options);
-        block.Periphery = BlockPeriphery.Of(_physics, block, options);
-        return block;
+        return _physics.HasPeriphery ? block.With(_physics, options) : block;
     }
 
     /// <summary>The mean magnitude of the block's outputs for all one-hot inputs, at least 1e-4 of a full-scale product (hardware.md 4.11; aihwkit

@@ -70,7 +70,7 @@ internal sealed class CellTerms
         }
 
         bool isMilo = iv.Kind == IvKind.Milo;
-        bool separatesEven = isMilo && (_physics.DrivesAmplitudes || _physics.Input.HasSignedPulses);
+        bool separatesEven = isMilo && (_physics.DrivesAmplitudes || _physics.Tile.Input.Sign == InputSign.SignMagnitude);
         int columns = contents.Length;
         var even = separatesEven ? (Even[line] ??= new float[_rows * columns]).AsSpan(row * columns, columns) : default;
         var odd = _physics.DrivesAmplitudes ? (Odd[line] ??= new float[_rows * columns]).AsSpan(row * columns, columns) : default;

@@ -46,7 +46,15 @@ internal sealed class ProgrammedBlock
     public CellTerms? Terms { get; private set; }
 
     /// <summary>Drivers, circuits and converters with errors of their own; null where the tile has none.</summary>
-    public BlockPeriphery? Periphery { get; set; }
+    public BlockPeriphery? Periphery { get; private set; }
+
+    /// <summary>The same cells behind drivers and converters of their own.</summary>
+    public ProgrammedBlock With(TilePhysics physics, SimulationOptions options)
+    {
+        var copy = (ProgrammedBlock)MemberwiseClone();
+        copy.Periphery = BlockPeriphery.Of(physics, this, options);
+        return copy;
+    }
 
     public static ProgrammedBlock Program(TilePhysics physics, Block block, SimulationOptions options)
     {

@@ -110,7 +110,7 @@ public sealed class CodeEdgesTests
         CodeEdges edges = new(6, true, 0.5f);
         var curves = Curves(null, Structure(kind, CapacitorLadder.Symmetric, null, 0.02), edges);
         AssertMoments([.. curves.Select(c => (double)c.Edges[31])], 0, Math.Pow(0.02 * 32, 2));
-        Assert.All(curves, c => Assert.Equal(c.Edges[31] - c.Edges[3], 28, 1e-4));
+        Assert.All(curves, c => Assert.Equal(28, c.Edges[31] - c.Edges[3], 1e-4));
     }
 
     /// <summary>The first stage of a pipeline: where its comparators switch, its residue is off by half of what its capacitor ratio is off. The last comparator

@@ -1,7 +1,7 @@
 using AimcCompiler.Kernels;
 using AimcCompiler.Tests.Runtime;
 
-namespace AimcCompiler.Tests.Kernels.Converters;
+namespace AimcCompiler.Tests.Kernels;
 
 public sealed class RoundingTests
 {
@@ -80,9 +80,9 @@ public sealed class RoundingTests
         Assert.InRange(Math.Abs(codes.Average(c => (double)c) - 2.1), 0, 4 * Math.Sqrt(0.09 / Count));
         Rounding.QuantizeStochastic(values, 1, -15, 15, true, Uniforms(3), codes);
         Assert.InRange(Math.Abs(codes.Average(c => (double)c) - 4.5), 0, 4 * 2 * Math.Sqrt(0.25 * 0.75 / Count));
-        Rounding.QuantizeStochastic([5f, -5f], 1, -7, 7, false, Uniforms(4)[..2], codes.AsSpan(0, 2));
+        Rounding.QuantizeStochastic([5f, -5f], 1, -7, 7, false, Uniforms(4).AsSpan(0, 2), codes.AsSpan(0, 2));
         Assert.Equal([7f, -7f], codes[..2]);
-        Rounding.QuantizeStochastic([-5f], 1, 0, 15, false, Uniforms(4)[..1], codes.AsSpan(0, 1));
+        Rounding.QuantizeStochastic([-5f], 1, 0, 15, false, Uniforms(4).AsSpan(0, 1), codes.AsSpan(0, 1));
         Assert.Equal(0, codes[0]);
     }
 
