@@ -83,6 +83,12 @@ public sealed record TileDescription
 
     public required InputDescription Input { get; init; }
 
+    /// <summary>What of a column is sensed.</summary>
+    public required Sensing Sensing { get; init; }
+
+    /// <summary>Circuits between column and ADC; null = a straight wire.</summary>
+    public required OutputDescription? Output { get; init; }
+
     public required AdcDescription Adc { get; init; }
 
     public required NoiseDescription Noise { get; init; }
@@ -126,6 +132,9 @@ public sealed record CellDescription
 
     /// <summary>How conductance follows <see cref="NoiseDescription.TemperatureK"/>; null = not at all.</summary>
     public required TemperatureDescription? Temperature { get; init; }
+
+    /// <summary>Non-linearity of a cell's current; null = proportional to the voltage.</summary>
+    public required IvDescription? Iv { get; init; }
 }
 
 public enum SignEncoding
@@ -245,6 +254,19 @@ public sealed record InputDescription
 
     /// <summary>Iterative bound management: halve the input while an output clips; null = none.</summary>
     public required BoundManagement? BoundManagement { get; init; }
+
+    public required ConverterCodes Codes { get; init; }
+
+    public required ConverterRounding Rounding { get; init; }
+
+    /// <summary>Standard deviation of the noise of a driven row at each pulse, in units of a full-scale pulse; null = none.</summary>
+    public required double? Noise { get; init; }
+
+    /// <summary>Negative pulses are (1 - this) of what they should be; null = symmetric.</summary>
+    public required double? Asymmetry { get; init; }
+
+    /// <summary>Static errors of a row's driver; null = none.</summary>
+    public required ConverterErrors? Errors { get; init; }
 }
 
 /// <summary>aihwkit's ITERATIVE bound management, per vector: the input is divided by r = 1, 2, 4, ... until no output clips, or int(r)
@@ -293,6 +315,19 @@ public sealed record AdcDescription
     public required int ColumnsPerAdc { get; init; }
 
     public required InputSliceConversion InputSlices { get; init; }
+
+    public required ConverterCodes Codes { get; init; }
+
+    public required ConverterRounding Rounding { get; init; }
+
+    /// <summary>Standard deviation of the ADC's own noise at each conversion, in LSB; null = none.</summary>
+    public required double? ThermalNoiseLsb { get; init; }
+
+    /// <summary>Static errors, one draw an ADC; null = none.</summary>
+    public required ConverterErrors? Errors { get; init; }
+
+    /// <summary>The circuit and its mismatches; null = not modeled.</summary>
+    public required AdcStructure? Structure { get; init; }
 }
 
 public sealed record NoiseDescription
@@ -304,6 +339,9 @@ public sealed record NoiseDescription
     /// <summary>Instantaneous read noise of a device per MVM, as a fraction of g_max; independent of the device model's own, which it
     /// adds to in quadrature. Null = only the device model's own, if any.</summary>
     public required double? Read { get; init; }
+
+    /// <summary>Read noise referred to the output; null = none.</summary>
+    public required WeightNoise? Weight { get; init; }
 
     /// <summary>Not modelled yet: must be null.</summary>
     public required object? IrDrop { get; init; }

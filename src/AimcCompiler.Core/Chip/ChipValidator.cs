@@ -33,12 +33,14 @@ public static partial class ChipValidator
 
         Input(check, chip.Tile.Input);
         Adc(check, chip.Tile);
+        Periphery(check, chip.Tile);
         check.That(chip.Tile.Noise.IrDrop is null, "tile.noise.ir_drop", "is not modeled by this version; allowed: null");
         Device(check, chip.Tile);
         CellEffects(check, chip.Tile);
         if (!check.Bag.HasErrors)
         {
             Effects(check, chip.Tile);
+            PeripheryEffects(check, chip.Tile);
             Memory(check, chip);
         }
 

@@ -25,7 +25,8 @@ public sealed class InputEncoding
             return;
         }
 
-        MaxCode = IsUnsigned ? (1 << bits) - 1 : (1 << (bits - 1)) - 1;
+        IsMidRise = input.Codes == ConverterCodes.MidRise && !IsUnsigned;
+        MaxCode = IsUnsigned || IsMidRise ? (1 << bits) - 1 : (1 << (bits - 1)) - 1;
         if (_scheme != InputScheme.BitSerial)
         {
             PulseWeights = [1];
@@ -49,10 +50,16 @@ public sealed class InputEncoding
 
     public bool IsUnsigned { get; }
 
-    /// <summary>Largest code: 2^b - 1 unsigned, 2^(b-1) - 1 signed, 1 lossless.</summary>
+    /// <summary>Codes are odd, in units of half an LSB: -(2^b - 1) .. 2^b - 1, without zero.</summary>
+    public bool IsMidRise { get; }
+
+    /// <summary>Largest code: 2^b - 1 unsigned and mid-rise, 2^(b-1) - 1 signed, 1 lossless.</summary>
     public int MaxCode { get; }
 
     public int MinCode => IsUnsigned ? 0 : -MaxCode;
+
+    /// <summary>Codes from one level of the DAC to the next.</summary>
+    public int CodesPerLevel => IsMidRise ? 2 : 1;
 
     /// <summary>What each pulse counts, in the order they are driven.</summary>
     public ImmutableArray<long> PulseWeights { get; }

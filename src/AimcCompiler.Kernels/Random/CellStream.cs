@@ -47,6 +47,30 @@ public enum DrawPurpose
 
     /// <summary>Whether a programming pulse leaves the wrong state.</summary>
     WriteError = 23,
+
+    /// <summary>Stochastic rounding of an input.</summary>
+    InputRounding = 28,
+
+    /// <summary>Noise of a driven row.</summary>
+    InputNoise = 29,
+
+    /// <summary>Static errors of a row's driver.</summary>
+    RowDriver = 30,
+
+    /// <summary>Static errors of an ADC.</summary>
+    AdcErrors = 31,
+
+    /// <summary>Mismatches of the circuit of an ADC.</summary>
+    AdcStructure = 32,
+
+    /// <summary>Stochastic rounding of a conversion.</summary>
+    AdcRounding = 33,
+
+    /// <summary>The circuit between a column and its ADC.</summary>
+    OutputCircuit = 34,
+
+    /// <summary>Read noise of cells, referred to an output.</summary>
+    WeightNoise = 35,
 }
 
 /// <summary>Which devices of a layer a run of draws belongs to (semantics.md, Randomness): everything but weight row and

@@ -59,7 +59,7 @@ internal sealed record QuantizedRange(float Step, int Lowest, int Highest)
         }
 
         int multiple = encoding.MaxCode / Math.Max(1, largest);
-        isExact = multiple >= 1;
+        isExact = multiple >= 1 && !encoding.IsMidRise;
         return isExact ? (float)(Step * (double)encoding.MaxCode / multiple) : Step * largest;
     }
 }

@@ -5,7 +5,7 @@ using AimcCompiler.Core;
 namespace AimcCompiler.Runtime;
 
 /// <summary>Completes the ranges of a program from samples: static input scales that are missing, then ADC ranges of chips that calibrate them.
-/// Ranges are measured on noiseless cells with exact conversions.</summary>
+/// Ranges are measured on noiseless cells, drivers and circuits with exact conversions.</summary>
 public static class RangeCalibrator
 {
     /// <summary>The fraction of column sums that a calibrated ADC range covers (Xiao et al., IEEE CAS Magazine 2022, p. 32: the inner 99.98 %).</summary>
@@ -52,8 +52,10 @@ public static class RangeCalibrator
             {
                 Tile = program.Chip.Tile with
                 {
-                    Cell = program.Chip.Tile.Cell with { Device = new IdealDevice(), Significance = null, Programming = null, Variation = null, Temperature = null },
-                    Noise = program.Chip.Tile.Noise with { Output = null, Read = null, Faults = null },
+                    Cell = program.Chip.Tile.Cell with { Device = new IdealDevice(), Significance = null, Programming = null, Variation = null, Temperature = null, Iv = null },
+                    Input = program.Chip.Tile.Input with { Rounding = ConverterRounding.HalfEven, Noise = null, Asymmetry = null, Errors = null },
+                    Output = null,
+                    Noise = program.Chip.Tile.Noise with { Output = null, Read = null, Weight = null, Faults = null },
                 },
             },
         };
@@ -82,7 +84,7 @@ public static class RangeCalibrator
     {
         var input = InputEncoding.Of(program.Chip.Tile.Input, layer.InputIsNonNegative);
         int drive = program.Chip.Tile.Adc.InputSlices == InputSliceConversion.Accumulated ? input.MaxCode : input.MaxPulse;
-        double full = (double)WeightEncoding.Of(program.Chip.Tile).MaxLevel * drive;
+        double full = program.Chip.Tile.Sensing == Sensing.Voltage ? drive : (double)WeightEncoding.Of(program.Chip.Tile).MaxLevel * drive;
         double[] reached = [.. sums.Select(s => Math.Max(s.Quantile(AdcQuantile), 1e-6 * full) / full)];
         double largest = reached.Max();
         return [.. reached.Select(r => (float)(largest / Math.Pow(2, Math.Floor(Math.Log2(largest / r)))))];

@@ -57,6 +57,12 @@ internal sealed class LayerExecutor
         {
             // The same cells.
             (_blocks, _weights, _codes, SharesCells) = (owner._blocks, owner._weights, owner._codes, true);
+            if (_physics.HasPeriphery && _physics.Input.IsUnsigned != owner._physics.Input.IsUnsigned)
+            {
+                // The same drivers and converters, set to other codes.
+                _blocks = [.. owner._blocks.Select(b => b.With(_physics, options))];
+            }
+
             return;
         }
 
@@ -187,10 +193,10 @@ internal sealed class LayerExecutor
         {
             Parallel.For(0, blocks.Length, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, options.Threads) }, i =>
             {
-                blocks[i] = ProgrammedBlock.Program(_physics, _layer.Blocks[i], options, tally: tallies[i]);
+                blocks[i] = NewBlock(i, options, tally: tallies[i]);
                 if (compensates)
                 {
-                    var fresh = ProgrammedBlock.Program(_physics, _layer.Blocks[i], options with { TimeS = null }, isReference: true);
+                    var fresh = NewBlock(i, options with { TimeS = null }, isReference: true);
                     blocks[i].Compensation = ReadOut(fresh, ulong.MaxValue - 1) / ReadOut(blocks[i], ulong.MaxValue);
                 }
             });
@@ -202,6 +208,12 @@ internal sealed class LayerExecutor
 
         Programming = [.. tallies.Select((tally, i) => (_layer.Blocks[i].Tile, tally)).Where(t => t.tally is not null).Select(t => (t.Tile, t.tally!))];
         return [.. blocks];
+    }
+
+    private ProgrammedBlock NewBlock(int index, SimulationOptions options, bool isReference = false, ProgrammingTally? tally = null)
+    {
+        var block = ProgrammedBlock.Program(_physics, _layer.Blocks[index], options, isReference, tally);
+        return _physics.HasPeriphery ? block.With(_physics, options) : block;
     }
 
     /// <summary>The mean magnitude of the block's outputs for all one-hot inputs, at least 1e-4 of a full-scale product (hardware.md 4.11; aihwkit
@@ -276,6 +288,7 @@ internal sealed class LayerExecutor
         private readonly float[] _results;
         private readonly int[] _codes;
         private readonly long[] _longs;
+        private float[] _uniforms = [];
 
         public Worker(LayerExecutor owner)
         {
@@ -317,7 +330,7 @@ internal sealed class LayerExecutor
                 for (int m = 0; m < count; m++)
                 {
                     var vector = _inputs.AsSpan(m * _rows, _rows);
-                    ToCodes(vector, (float)_scales[m], vector);
+                    ToCodes(vector, (float)_scales[m], vector, m, 0, 0);
                 }
             }
 
@@ -407,7 +420,9 @@ internal sealed class LayerExecutor
             }
         }
 
-        private void ToCodes(ReadOnlySpan<float> vector, float scale, Span<float> codes)
+        /// <summary>Step 1 and 2: what the layer's inputs are as codes. Rounding by draws is keyed by the event and the layer's row, so that tiles that
+        /// read a row see one code.</summary>
+        private void ToCodes(ReadOnlySpan<float> vector, float scale, Span<float> codes, int index, int firstRow, int attempt)
         {
             if (_physics.Input.Bits is null)
             {
@@ -419,6 +434,27 @@ internal sealed class LayerExecutor
                     codes[r] = clips ? Math.Clamp(x, _physics.Input.IsUnsigned ? 0 : -1, 1) : x;
                 }
 
+                return;
+            }
+
+            if (_physics.RoundsInputsByDraws && !_owner._options.Ideal)
+            {
+                if (_uniforms.Length < codes.Length)
+                {
+                    _uniforms = new float[codes.Length];
+                }
+
+                var uniforms = _uniforms.AsSpan(0, codes.Length);
+                CellStream stream = new(_owner._options.Seed, _owner._options.Instance, _layer.NoiseKey, Slice: 0, Pair: 0, Polarity: 0, Copy: 0);
+                ulong readEvent = Draws.Event(_samples[index], _ordinals[index], (uint)attempt);
+                Draws.Uniforms(stream, DrawPurpose.InputRounding, readEvent, 0, firstRow, uniforms);
+                Rounding.QuantizeStochastic(vector, scale, _physics.Input.MinCode, _physics.Input.MaxCode, _physics.Input.IsMidRise, uniforms, codes);
+                return;
+            }
+
+            if (_physics.Input.IsMidRise)
+            {
+                Rounding.QuantizeMidRise(vector, scale, _physics.Input.MaxCode, codes);
                 return;
             }
 
@@ -489,13 +525,14 @@ internal sealed class LayerExecutor
         private void RunManaged(ProgrammedBlock block, int first, int count)
         {
             var management = _physics.Tile.Input.BoundManagement!;
-            double limit = _physics.Input.Bits is null ? double.PositiveInfinity : management.MaxResolution * _physics.Input.MaxCode;
+            double limit = _physics.Input.Bits is null ? double.PositiveInfinity : management.MaxResolution * _physics.Input.MaxCode / _physics.Input.CodesPerLevel;
             int rows = block.Block.Rows;
             int columns = block.Block.Columns;
             float[] codes = new float[count * rows];
             for (int m = 0; m < count; m++)
             {
-                ToCodes(_inputs.AsSpan(((first + m) * _rows) + FirstRow(block.Block), rows), (float)_scales[first + m], codes.AsSpan(m * rows, rows));
+                ToCodes(
+                    _inputs.AsSpan(((first + m) * _rows) + FirstRow(block.Block), rows), (float)_scales[first + m], codes.AsSpan(m * rows, rows), first + m, FirstRow(block.Block), 0);
             }
 
             ReadEvents events = new(_samples.AsSpan(first, count), _ordinals.AsSpan(first, count));
@@ -526,7 +563,8 @@ internal sealed class LayerExecutor
                 {
                     r *= 2;
                     attempt++;
-                    ToCodes(_inputs.AsSpan(((first + m) * _rows) + FirstRow(block.Block), rows), (float)(_scales[first + m] * r), _scaled.AsSpan(0, rows));
+                    ToCodes(
+                        _inputs.AsSpan(((first + m) * _rows) + FirstRow(block.Block), rows), (float)(_scales[first + m] * r), _scaled.AsSpan(0, rows), first + m, FirstRow(block.Block), attempt);
                     _engine.Run(block, _scaled.AsSpan(0, rows), rows, 1, events.Single(m), attempt, sums, digital, _clipped.AsSpan(m, 1));
                 }
                 while (_clipped[m] > 0 && (int)r <= management.MaxFactor && r <= limit);

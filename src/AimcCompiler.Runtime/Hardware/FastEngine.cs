@@ -12,6 +12,10 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
     private float[] _noisy = [];
     private float[] _draws = [];
     private double[] _units = [];
+    private float[] _drives = [];
+    private float[] _powers = [];
+    private float[] _terms = [];
+    private float[] _uniforms = [];
 
     public override void Run(
         ProgrammedBlock block,
@@ -54,9 +58,18 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
                 pulseStride = rows;
             }
 
+            var drives = pulses;
+            int driveStride = pulseStride;
+            if (Physics.HasDrivers)
+            {
+                FillDrives(block, pulses, pulseStride, vectors, events, PulseKey(attempt, p, 0));
+                drives = _drives.AsSpan(0, vectors * rows);
+                driveStride = rows;
+            }
+
             for (int m = 0; m < vectors && NeedsUnit; m++)
             {
-                double unit = UnitSum(block, pulses.Slice(m * pulseStride, rows), events, m, PulseKey(attempt, p, 0));
+                double unit = UnitSum(block, pulses.Slice(m * pulseStride, rows), drives.Slice(m * driveStride, rows), events, m, PulseKey(attempt, p, 0));
                 if (Physics.IsAccumulated)
                 {
                     _units[m] = AddUnitCharge(_units[m], pulseWeight, unit);
@@ -74,7 +87,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
                 for (int polarity = 0; polarity < polarities; polarity++)
                 {
                     uint pulseKey = PulseKey(attempt, p, polarity);
-                    Multiply(block, slice, polarity == 1, pulses, pulseStride, vectors, events, pulseKey, column);
+                    Multiply(block, slice, polarity == 1, drives, driveStride, vectors, events, pulseKey, column);
                     if (Physics.IsAccumulated)
                     {
                         var charge = _charge.AsSpan(((slice * 2) + polarity) * outputs, outputs);
@@ -142,7 +155,61 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         return _pulses.AsSpan(0, vectors * rows);
     }
 
+    private void FillDrives(ProgrammedBlock block, ReadOnlySpan<float> pulses, int stride, int vectors, in ReadEvents events, uint pulseKey)
+    {
+        int rows = block.Block.Rows;
+        Grow(ref _drives, vectors * rows);
+        for (int m = 0; m < vectors; m++)
+        {
+            Drive(block, pulses.Slice(m * stride, rows), events, m, pulseKey, _drives.AsSpan(m * rows, rows));
+        }
+    }
+
     private void Multiply(
+        ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> drives, int stride, int vectors, in ReadEvents events, uint pulseKey, Span<float> column)
+    {
+        MultiplyContents(block, slice, negative, drives, stride, vectors, events, pulseKey, column);
+        int line = (2 * slice) + (negative ? 1 : 0);
+        if (block.Terms is { } terms)
+        {
+            AddPower(terms.Even[line], false, block, drives, stride, vectors, column);
+            AddPower(terms.Odd[line], true, block, drives, stride, vectors, column);
+        }
+
+        int columns = block.Block.Columns;
+        for (int m = 0; m < vectors && Physics.HasArrayErrors; m++)
+        {
+            DisturbSums(block, line, drives.Slice(m * stride, block.Block.Rows), events, m, pulseKey, column.Slice(m * columns, columns));
+        }
+    }
+
+    private void AddPower(float[]? cells, bool isCube, ProgrammedBlock block, ReadOnlySpan<float> drives, int stride, int vectors, Span<float> column)
+    {
+        if (cells is null)
+        {
+            return;
+        }
+
+        int rows = block.Block.Rows;
+        int columns = block.Block.Columns;
+        Grow(ref _powers, vectors * rows);
+        Grow(ref _terms, vectors * columns);
+        for (int m = 0; m < vectors; m++)
+        {
+            for (int r = 0; r < rows; r++)
+            {
+                _powers[(m * rows) + r] = Power(drives[(m * stride) + r], isCube);
+            }
+        }
+
+        Mvm.Multiply(_powers, rows, vectors, cells, columns, rows, columns, _terms, columns);
+        for (int i = 0; i < vectors * columns; i++)
+        {
+            column[i] += _terms[i];
+        }
+    }
+
+    private void MultiplyContents(
         ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> pulses, int stride, int vectors, in ReadEvents events, uint pulseKey, Span<float> column)
     {
         int rows = block.Block.Rows;
@@ -179,20 +246,27 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         Span<double> sums,
         Span<int> clipped)
     {
+        if (Physics.HasConversionErrors)
+        {
+            ConvertWithErrors(block, slice, negative, column, pulseWeight, vectors, events, pulseKey, sums, clipped);
+            return;
+        }
+
         Observer?.Invoke(slice, column);
         int columns = block.Block.Columns;
+        float sigma = Physics.NoiseSigma(Physics.HasAdc ? Physics.Lsbs[slice] : 1);
         bool[]? flipped = block.Flipped[slice];
         double factor = (negative ? -1.0 : 1.0) * pulseWeight;
         var draws = _draws.AsSpan(0, columns);
         for (int m = 0; m < vectors; m++)
         {
             var outputs = column.Slice(m * columns, columns);
-            if (Physics.OutputSigma != 0)
+            if (sigma != 0)
             {
                 OutputDraws(block, slice, events, m, pulseKey, draws);
                 for (int c = 0; c < columns; c++)
                 {
-                    outputs[c] = MathF.FusedMultiplyAdd(Physics.OutputSigma, draws[c], outputs[c]);
+                    outputs[c] = MathF.FusedMultiplyAdd(sigma, draws[c], outputs[c]);
                 }
             }
 
@@ -219,6 +293,68 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         }
     }
 
+    /// <summary>A conversion with more than noise, rounding and clipping.</summary>
+    private void ConvertWithErrors(
+        ProgrammedBlock block,
+        int slice,
+        bool negative,
+        Span<float> column,
+        long pulseWeight,
+        int vectors,
+        in ReadEvents events,
+        uint pulseKey,
+        Span<double> sums,
+        Span<int> clipped)
+    {
+        int columns = block.Block.Columns;
+        int line = (2 * slice) + (negative ? 1 : 0);
+        var periphery = block.Periphery!.Lines[line];
+        if (periphery.PerConductance is { } perConductance)
+        {
+            for (int i = 0; i < column.Length; i++)
+            {
+                column[i] *= perConductance[i % columns];
+            }
+        }
+
+        Observer?.Invoke(slice, column);
+        float lsb = Physics.HasAdc ? Physics.Lsbs[slice] : 1;
+        float sigma = Physics.NoiseSigma(lsb);
+        bool[]? flipped = block.Flipped[slice];
+        double factor = (negative ? -1.0 : 1.0) * pulseWeight;
+        Grow(ref _uniforms, columns);
+        var draws = _draws.AsSpan(0, columns);
+        var uniforms = _uniforms.AsSpan(0, columns);
+        for (int m = 0; m < vectors; m++)
+        {
+            if (sigma != 0)
+            {
+                OutputDraws(block, slice, events, m, pulseKey, draws);
+            }
+
+            if (Physics.RoundsByDraws)
+            {
+                RoundingDraws(block, line, events, m, pulseKey, uniforms);
+            }
+
+            var outputs = column.Slice(m * columns, columns);
+            var sum = sums.Slice(m * columns, columns);
+            for (int c = 0; c < columns; c++)
+            {
+                float code = OutputCircuit(periphery, c, outputs[c], sigma, draws[c]);
+                if (Physics.HasAdc)
+                {
+                    code = Code(code / lsb, periphery.Curves?[c], uniforms[c], ref clipped[m]);
+                }
+
+                double value = periphery.Conductance is { } conductance ? conductance[c] * code : code;
+                sum[c] += flipped is not null && flipped[c] ? -factor * value : factor * value;
+            }
+        }
+    }
+
+    private protected override float StepCode(StepCurve curve, float value) => curve.Convert(value);
+
     private void RecoverFlips(bool[] flipped, int slice, long pulseWeight, int vectors, Span<double> digital)
     {
         for (int m = 0; m < vectors; m++)
@@ -232,14 +368,6 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
                     outputs[c] += recovery;
                 }
             }
-        }
-    }
-
-    private static void Grow<T>(ref T[] array, int length)
-    {
-        if (array.Length < length)
-        {
-            array = new T[length];
         }
     }
 }

@@ -42,6 +42,20 @@ internal sealed class ProgrammedBlock
     /// <summary>Digital drift compensation: what the block's results are multiplied with.</summary>
     public double Compensation { get; set; } = 1;
 
+    /// <summary>What bent I-V curves and voltage sensing need beside contents; null without.</summary>
+    public CellTerms? Terms { get; private set; }
+
+    /// <summary>Drivers, circuits and converters with errors of their own; null where the tile has none.</summary>
+    public BlockPeriphery? Periphery { get; private set; }
+
+    /// <summary>The same cells behind drivers and converters of their own.</summary>
+    public ProgrammedBlock With(TilePhysics physics, SimulationOptions options)
+    {
+        var copy = (ProgrammedBlock)MemberwiseClone();
+        copy.Periphery = BlockPeriphery.Of(physics, this, options);
+        return copy;
+    }
+
     /// <param name="physics">The layer's tiles.</param>
     /// <param name="block">Which part of its weights.</param>
     /// <param name="options">Seed, instance and time.</param>
@@ -58,6 +72,8 @@ internal sealed class ProgrammedBlock
         CellWriter writer = new(physics, block, options, isReference) { Tally = tally, Observer = observer };
         float[] positive = new float[columns];
         float[] negative = new float[columns];
+        var terms = CellTerms.Of(physics, rows, columns);
+        result.Terms = terms;
         for (int slice = 0; slice < encoding.Slices; slice++)
         {
             float[] cells = new float[rows * columns];
@@ -72,15 +88,19 @@ internal sealed class ProgrammedBlock
             {
                 Targets(physics, block, slice, r, flipped, positive, negative);
                 int weightRow = (block.FirstGroup * physics.Layer.Rows) + block.RowStart + r;
+                terms?.AddTargets(terms.Line(slice, 0), positive);
                 writer.Write(positive, stream, r, weightRow, firstColumn, cells.AsSpan(r * columns, columns), sigma is null ? [] : sigma.AsSpan(r * columns, columns));
+                terms?.Add(terms.Line(slice, 0), false, r, cells.AsSpan(r * columns, columns));
                 if (!encoding.IsDifferential)
                 {
                     continue;
                 }
 
+                terms?.AddTargets(terms.Line(slice, 1), negative);
                 Span<float> negatives = keepsNegative ? negativeCells.AsSpan(r * columns, columns) : negative;
                 writer.Write(
                     negative, stream with { Polarity = 1 }, r, weightRow, firstColumn, negatives, negativeSigma is null ? [] : negativeSigma.AsSpan(r * columns, columns));
+                terms?.Add(terms.Line(slice, 1), true, r, negatives);
                 for (int c = 0; c < columns && !keepsNegative; c++)
                 {
                     cells[(r * columns) + c] -= negative[c];
@@ -103,7 +123,9 @@ internal sealed class ProgrammedBlock
             for (int r = 0; r < rows; r++)
             {
                 int weightRow = (block.FirstGroup * physics.Layer.Rows) + block.RowStart + r;
+                terms?.AddTargets(terms.UnitLine, [1f]);
                 writer.Write([1f], stream, r, weightRow, column, result.Unit.AsSpan(r, 1), result.UnitSigma is null ? [] : result.UnitSigma.AsSpan(r, 1));
+                terms?.Add(terms.UnitLine, false, r, result.Unit.AsSpan(r, 1));
             }
         }
 

@@ -22,6 +22,7 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
         digital.Clear();
         clipped.Clear();
         float[] pulses = new float[rows];
+        float[] drives = Physics.HasDrivers ? new float[rows] : pulses;
         for (int m = 0; m < vectors; m++)
         {
             var input = codes.Slice(m * stride, rows);
@@ -35,7 +36,12 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
                     pulses[r] = Physics.Input.Bits is null ? input[r] : Physics.Input.Pulse((int)input[r], p);
                 }
 
-                double unit = NeedsUnit ? UnitSum(block, pulses, events, m, PulseKey(attempt, p, 0)) : 0;
+                if (Physics.HasDrivers)
+                {
+                    Drive(block, pulses, events, m, PulseKey(attempt, p, 0), drives);
+                }
+
+                double unit = NeedsUnit ? UnitSum(block, pulses, drives, events, m, PulseKey(attempt, p, 0)) : 0;
                 if (Physics.IsAccumulated)
                 {
                     unitCharge = AddUnitCharge(unitCharge, pulseWeight, unit);
@@ -51,7 +57,7 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
                     bool twoConversions = block.Negative[slice] is not null;
                     for (int polarity = 0; polarity <= (twoConversions ? 1 : 0); polarity++)
                     {
-                        float[] column = ColumnSums(block, slice, polarity == 1, pulses, events, m, PulseKey(attempt, p, polarity));
+                        float[] column = ColumnSums(block, slice, polarity == 1, drives, events, m, PulseKey(attempt, p, polarity));
                         if (Physics.IsAccumulated)
                         {
                             for (int c = 0; c < columns; c++)
@@ -62,8 +68,7 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
                         }
                         else
                         {
-                            AddOutputNoise(block, slice, events, m, PulseKey(attempt, p, polarity), column);
-                            Convert(block, slice, polarity == 1, column, pulseWeight, unit, m, vectors, sums, digital, clipped);
+                            Convert(block, slice, polarity, column, pulseWeight, unit, events, m, vectors, PulseKey(attempt, p, polarity), sums, digital, clipped);
                         }
                     }
                 }
@@ -84,23 +89,24 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
                 for (int polarity = 0; polarity <= (block.Negative[slice] is null ? 0 : 1); polarity++)
                 {
                     float[] column = charge[(((slice * 2) + polarity) * columns)..(((slice * 2) + polarity + 1) * columns)];
-                    AddOutputNoise(block, slice, events, m, PulseKey(attempt, 0, polarity), column);
-                    Convert(block, slice, polarity == 1, column, 1, 0, m, vectors, sums, digital, clipped);
+                    Convert(block, slice, polarity, column, 1, 0, events, m, vectors, PulseKey(attempt, 0, polarity), sums, digital, clipped);
                 }
             }
         }
     }
 
-    /// <summary>Step 5 and 6: each column's sum over the rows in ascending order.</summary>
-    private float[] ColumnSums(ProgrammedBlock block, int slice, bool negative, float[] pulses, in ReadEvents events, int vector, uint pulseKey)
+    /// <summary>Step 5 and 6: each column's sum over the rows in ascending order, then the further powers of a bent I-V curve one after the other, then
+    /// what disturbs the current.</summary>
+    private float[] ColumnSums(ProgrammedBlock block, int slice, bool negative, float[] drives, in ReadEvents events, int vector, uint pulseKey)
     {
         int columns = block.Block.Columns;
+        int line = (2 * slice) + (negative ? 1 : 0);
         float[] sums = new float[columns];
         float[] cells = (negative ? block.Negative[slice] : block.Positive[slice])!;
         bool isNoisy = block.PositiveSigma[slice] is not null;
         float[] noisy = new float[columns];
         float[] draws = new float[columns];
-        for (int r = 0; r < pulses.Length; r++)
+        for (int r = 0; r < drives.Length; r++)
         {
             ReadOnlySpan<float> row = cells.AsSpan(r * columns, columns);
             if (isNoisy)
@@ -111,65 +117,98 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
 
             for (int c = 0; c < columns; c++)
             {
-                sums[c] = MathF.FusedMultiplyAdd(pulses[r], row[c], sums[c]);
+                sums[c] = MathF.FusedMultiplyAdd(drives[r], row[c], sums[c]);
             }
         }
 
+        AddPower(block.Terms?.Even[line], isCube: false);
+        AddPower(block.Terms?.Odd[line], isCube: true);
+        if (Physics.HasArrayErrors)
+        {
+            DisturbSums(block, line, drives, events, vector, pulseKey, sums);
+        }
+
         return sums;
+
+        void AddPower(float[]? cells, bool isCube)
+        {
+            float[] power = new float[columns];
+            for (int r = 0; cells is not null && r < drives.Length; r++)
+            {
+                for (int c = 0; c < columns; c++)
+                {
+                    power[c] = MathF.FusedMultiplyAdd(Power(drives[r], isCube), cells[(r * columns) + c], power[c]);
+                }
+            }
+
+            for (int c = 0; cells is not null && c < columns; c++)
+            {
+                sums[c] += power[c];
+            }
+        }
     }
 
-    private void AddOutputNoise(ProgrammedBlock block, int slice, in ReadEvents events, int vector, uint pulseKey, float[] column)
-    {
-        Observer?.Invoke(slice, column);
-        if (Physics.OutputSigma == 0)
-        {
-            return;
-        }
-
-        float[] draws = new float[column.Length];
-        OutputDraws(block, slice, events, vector, pulseKey, draws);
-        for (int c = 0; c < column.Length; c++)
-        {
-            column[c] = MathF.FusedMultiplyAdd(Physics.OutputSigma, draws[c], column[c]);
-        }
-    }
-
-    /// <summary>Step 7 and 8: round, clip, shift-add, recover flipped columns.</summary>
+    /// <summary>Step 7 and 8: voltage where it is sensed, output circuit and noise, round, clip, multiply by the conductance that the voltage was divided by,
+    /// shift-add, recover flipped columns.</summary>
     private void Convert(
         ProgrammedBlock block,
         int slice,
-        bool negative,
+        int polarity,
         float[] column,
         long pulseWeight,
         double unit,
+        in ReadEvents events,
         int vector,
         int vectors,
+        uint pulseKey,
         Span<double> sums,
         Span<double> digital,
         Span<int> clipped)
     {
+        int line = (2 * slice) + polarity;
+        var periphery = block.Periphery?.Lines[line];
+        for (int c = 0; c < column.Length && periphery?.PerConductance is { } perConductance; c++)
+        {
+            column[c] *= perConductance[c];
+        }
+
+        Observer?.Invoke(slice, column);
+        float sigma = Physics.NoiseSigma(Physics.HasAdc ? Physics.Lsbs[slice] : 1);
+        float[] draws = new float[column.Length];
+        float[] uniforms = new float[column.Length];
+        if (sigma != 0)
+        {
+            OutputDraws(block, slice, events, vector, pulseKey, draws);
+        }
+
+        if (Physics.RoundsByDraws)
+        {
+            RoundingDraws(block, line, events, vector, pulseKey, uniforms);
+        }
+
         for (int c = 0; c < column.Length; c++)
         {
-            float code = column[c];
+            float code = OutputCircuit(periphery, c, column[c], sigma, draws[c]);
             if (Physics.HasAdc)
             {
-                float rounded = MathF.Round(column[c] / Physics.Lsbs[slice], MidpointRounding.ToEven);
-                code = Math.Clamp(rounded, Physics.AdcMin, Physics.AdcMax);
-                clipped[vector] += code != rounded ? 1 : 0;
+                code = Code(code / Physics.Lsbs[slice], periphery?.Curves?[c], uniforms[c], ref clipped[vector]);
             }
 
+            double value = periphery?.Conductance is { } conductance ? conductance[c] * code : code;
             ref double sum = ref sums[(((slice * vectors) + vector) * column.Length) + c];
             if (block.Flipped[slice] is { } flipped && flipped[c])
             {
-                sum -= (double)pulseWeight * code;
+                sum -= (double)pulseWeight * value;
                 digital[(vector * column.Length) + c] += Physics.SliceWeight(slice) * Physics.Weights.MaxLevel * pulseWeight * unit;
             }
             else
             {
-                sum += (negative ? -1.0 : 1.0) * pulseWeight * code;
+                sum += (polarity == 1 ? -1.0 : 1.0) * pulseWeight * value;
             }
         }
     }
+
+    private protected override float StepCode(StepCurve curve, float value) => curve.ConvertByCounting(value);
 
     private void TakeOffset(double inputs, int vector, int columns, Span<double> digital)
     {

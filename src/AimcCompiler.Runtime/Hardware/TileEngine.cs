@@ -17,7 +17,7 @@ internal readonly ref struct ReadEvents(ReadOnlySpan<ulong> Samples, ReadOnlySpa
 }
 
 /// <summary>Runs input codes through one block. A closed hierarchy: the definition and its fast equal.</summary>
-internal abstract class TileEngine(TilePhysics physics, SimulationOptions options)
+internal abstract partial class TileEngine(TilePhysics physics, SimulationOptions options)
 {
     private protected TilePhysics Physics { get; } = physics;
 
@@ -100,74 +100,4 @@ internal abstract class TileEngine(TilePhysics physics, SimulationOptions option
             pulseKey,
             FirstColumn(block.Block),
             draws);
-
-    /// <summary>The sum of inputs is needed: for the offset, or for flipped columns.</summary>
-    private protected bool NeedsUnit => Physics.OffsetPerInput > 0 || Physics.Weights.HasFlip;
-
-    /// <summary>The unit column's sum of one pulse, in input steps: the sum of what the rows are driven with. Not converted yet.</summary>
-    private protected double UnitSum(ProgrammedBlock block, ReadOnlySpan<float> pulses, in ReadEvents events, int vector, uint pulseKey)
-    {
-        if (!Physics.ReadsUnitColumn)
-        {
-            double exact = 0;
-            foreach (float pulse in pulses)
-            {
-                exact += pulse;
-            }
-
-            return exact;
-        }
-
-        float sum = 0;
-        float[] unit = block.Unit!;
-        Span<float> draw = stackalloc float[1];
-        for (int r = 0; r < pulses.Length; r++)
-        {
-            float cell = unit[r];
-            if (block.UnitSigma is { } sigma)
-            {
-                var stream = new CellStream(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, Slice: 0, Pair: 0, Polarity: 0, block.Block.Copy, IsUnitColumn: true);
-                ulong readEvent = Draws.Event(events.Samples[vector], events.Ordinals[vector], pulseKey);
-                Draws.Normals(stream, DrawPurpose.ReadInstantaneous, readEvent, FirstRow(block.Block) + r, FirstColumn(block.Block), draw);
-                cell = MathF.FusedMultiplyAdd(sigma[r], draw[0], cell);
-            }
-
-            sum = MathF.FusedMultiplyAdd(pulses[r], cell, sum);
-        }
-
-        return sum;
-    }
-
-    /// <summary>Adds a pulse to the charge of the unit column, where pulses are converted together.</summary>
-    private protected double AddUnitCharge(double charge, long pulseWeight, double sum) =>
-        Physics.ReadsUnitColumn ? MathF.FusedMultiplyAdd(pulseWeight, (float)sum, (float)charge) : charge + (pulseWeight * sum);
-
-    /// <summary>What the digital side knows of the unit column's sum: it has output noise and an ADC like any other column.</summary>
-    private protected double ConvertUnit(ProgrammedBlock block, double sum, in ReadEvents events, int vector, uint pulseKey, ref int clipped)
-    {
-        if (!Physics.ReadsUnitColumn)
-        {
-            return sum;
-        }
-
-        float column = (float)sum;
-        if (Physics.OutputSigma != 0)
-        {
-            Span<float> draw = stackalloc float[1];
-            var stream = new CellStream(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, Slice: 0, Pair: 0, Polarity: 0, block.Block.Copy, IsUnitColumn: true);
-            ulong readEvent = Draws.Event(events.Samples[vector], events.Ordinals[vector], pulseKey);
-            Draws.Normals(stream, DrawPurpose.Output, readEvent, block.Block.RowBlock, FirstColumn(block.Block), draw);
-            column = MathF.FusedMultiplyAdd(Physics.OutputSigma, draw[0], column);
-        }
-
-        if (!Physics.HasAdc)
-        {
-            return column;
-        }
-
-        float rounded = MathF.Round(column / Physics.UnitLsb, MidpointRounding.ToEven);
-        float code = Math.Clamp(rounded, Physics.AdcMin, Physics.AdcMax);
-        clipped += code != rounded ? 1 : 0;
-        return Physics.UnitLsb * (double)code;
-    }
 }

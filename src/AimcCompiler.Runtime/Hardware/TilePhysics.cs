@@ -6,7 +6,7 @@ namespace AimcCompiler.Runtime;
 
 /// <summary>The numbers of one layer's tiles that do not change from MVM to MVM. Column sums are in units of one cell level (analog cells: full
 /// scale) at one input step (lossless inputs: full scale).</summary>
-internal sealed class TilePhysics
+internal sealed partial class TilePhysics
 {
     /// <summary>Beyond it the engines' column sums, floats, are not exact integers: a lossless conversion has only the integer product.</summary>
     public const long LargestExactSum = 1 << 24;
@@ -23,7 +23,8 @@ internal sealed class TilePhysics
         IsAccumulated = Tile.Adc.InputSlices == InputSliceConversion.Accumulated;
         SubtractsInArray = Weights.IsDifferential && Tile.Encoding.Subtract == Subtraction.InArray;
         int pulseFullScale = IsAccumulated ? Input.MaxCode : Input.MaxPulse;
-        FullScale = (float)Weights.MaxLevel * pulseFullScale;
+        SensesVoltage = Tile.Sensing == Sensing.Voltage;
+        FullScale = SensesVoltage ? pulseFullScale : (float)Weights.MaxLevel * pulseFullScale;
         OutputSigma = Tile.Noise.Output is > 0 and var sigma ? (float)(sigma * FullScale) : 0;
         if (exactConversions || Tile.Adc.Bits is not { } bits)
         {
@@ -32,8 +33,9 @@ internal sealed class TilePhysics
 
         HasAdc = true;
         IsSigned = SubtractsInArray || Input.HasSignedPulses || (IsAccumulated && !Input.IsUnsigned);
-        AdcMax = IsSigned ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
-        int rows = new TileGeometry(Tile).LogicalRows;
+        LevelShift = IsSigned && Tile.Adc.Codes == ConverterCodes.MidRise ? 0.5f : 0;
+        AdcMax = IsSigned ? (1 << (bits - 1)) - 1 + LevelShift : (1 << bits) - 1;
+        int rows = SensesVoltage ? 1 : new TileGeometry(Tile).LogicalRows;
         Lsbs = [.. Enumerable.Range(0, Weights.Slices).Select(slice => Tile.Adc.Range switch
         {
             AdcRange.Granular => 1f,
@@ -76,9 +78,10 @@ internal sealed class TilePhysics
 
     public bool IsSigned { get; }
 
-    public int AdcMax { get; }
+    /// <summary>Largest code; codes of a mid-rise ADC are odd multiples of 1/2.</summary>
+    public float AdcMax { get; }
 
-    public int AdcMin => IsSigned ? -AdcMax : 0;
+    public float AdcMin => IsSigned ? -AdcMax : 0;
 
     /// <summary>Per slice; empty without ADC.</summary>
     public ImmutableArray<float> Lsbs { get; } = [];
@@ -105,7 +108,8 @@ internal sealed class TilePhysics
     {
         var physics = new TilePhysics(program, layer, device, exactConversions: true);
         var adc = physics.Tile.Adc;
-        if (physics.Weights.IsAnalog || physics.Input.Bits is null || !physics.Cells.IsIdeal || physics.Cells.Programming is not null || device.HasReadNoise || physics.OutputSigma > 0)
+        if (physics.Weights.IsAnalog || physics.Input.Bits is null || !physics.Cells.IsIdeal || physics.Cells.Programming is not null || device.HasReadNoise || physics.OutputSigma > 0
+            || physics.HasPeriphery || physics.ConvertsByDraws)
         {
             return false;
         }
@@ -117,6 +121,6 @@ internal sealed class TilePhysics
 
         bool signed = physics.SubtractsInArray || physics.Input.HasSignedPulses;
         int max = signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
-        return adc.Range == AdcRange.Granular && !physics.IsAccumulated && ProgramVerifier.WorstColumnSum(program, layer) <= max;
+        return adc is { Range: AdcRange.Granular, Errors: null, Structure: null, ThermalNoiseLsb: null } && !physics.IsAccumulated && ProgramVerifier.WorstColumnSum(program, layer) <= max;
     }
 }

@@ -1,13 +1,11 @@
 using System.Text.Json;
 using AimcCompiler.Core;
-using AimcCompiler.Runtime;
 using AimcCompiler.Tests.Runtime;
 
 namespace AimcCompiler.Tests.Conformance;
 
 /// <summary>CrossSim's MVMs of one 6 x 8 matrix (../shared/conformance/crosssim.json) on chips of ours. Its unit of column sums is a cell at g_max, ours
-/// one at g_max - g_min: with its on/off ratio of 10, our ranges are its ranges / 0.9. Converters without a zero code are not ours: there, CrossSim's
-/// numbers are rebuilt from ours and the difference is bounded.</summary>
+/// one at g_max - g_min: with its on/off ratio of 10, our ranges are its ranges / 0.9. Its Quantizer is mid_rise, its SignMagnitude mid_tread.</summary>
 public sealed class CrossSimTests
 {
     private const int Inputs = 8;
@@ -92,27 +90,9 @@ public sealed class CrossSimTests
     [SharedFact]
     public void SignMagnitudeDac() => AssertEqual("dac_signmag5", Analog(t => t with { Input = t.Input with { Bits = 5 } }));
 
-    /// <summary>31 steps over [-1, 1] and no zero: fed with its inputs we agree, and our 5-bit DAC is closer to zero than half of both steps.</summary>
+    /// <summary>31 steps over [-1, 1] and no zero.</summary>
     [SharedFact]
-    public void TheirDacHasNoZeroCode()
-    {
-        if (Open() is not { } file)
-        {
-            return;
-        }
-
-        using (file)
-        {
-            var (weights, x, y) = Read(file, "dac_quant5_signed");
-            float[] theirs = [.. x.Select(v => (float)((Rint((v + 1) * 31 / 2) * 2 / 31) - 1))];
-            Assert.All(theirs, v => Assert.InRange(Math.Abs(v), 0.99 / 31, 1));
-            Cases.AssertClose(y, Spec(Analog(t => t), weights).Run(theirs, Cases.Stepwise), Tolerance, "their inputs");
-            float[] ours = Spec(Analog(t => t with { Input = t.Input with { Bits = 5 } }), weights).Run(x, Cases.Stepwise);
-            Cases.AssertClose(Product(weights, [.. x.Select(v => (float)(Rint(v * 15.0) / 15))]), ours, Tolerance, "our inputs");
-            double[] bound = Product([.. weights.Select(Math.Abs)], [.. x.Select(_ => (1f / 31) + (1f / 30))]);
-            Assert.All(Enumerable.Range(0, y.Length), i => Assert.InRange(Math.Abs(ours[i] - y[i]), 0, bound[i] + Tolerance));
-        }
-    }
+    public void QuantizerDac() => AssertEqual("dac_quant5_signed", Analog(t => t with { Input = t.Input with { Bits = 5, Codes = ConverterCodes.MidRise } }));
 
     /// <summary>62 steps with zero: our ADC, with the bound in our unit. Range max is 8 rows of g_max there, of g_max - g_min here.</summary>
     [SharedTheory]
@@ -143,106 +123,58 @@ public sealed class CrossSimTests
         }
     }
 
-    /// <summary>63 steps and no zero code. Rebuilt from our exact column sums it is theirs; our ADC of as many bits differs by at most half of both steps.</summary>
+    /// <summary>63 steps and no zero code.</summary>
     [SharedTheory]
-    [InlineData("adc_QuantizerADC_MAX", 8, 8)]
-    [InlineData("adc_QuantizerADC_CALIBRATED", 2, 8)]
-    [InlineData("tiled_adc", 2, 3)]
-    public void TheirAdcHasNoZeroCode(string name, double range, int tileRows)
-    {
-        if (Open() is not { } file)
-        {
-            return;
-        }
+    [InlineData("adc_QuantizerADC_MAX", 8)]
+    [InlineData("adc_QuantizerADC_CALIBRATED", 2)]
+    public void QuantizerAdc(string name, double range) => AssertEqual(name, Analog(t => Quantizer(t, 6, range)));
 
-        using (file)
-        {
-            var (weights, x, y) = Read(file, name);
-            var tiled = Analog(t => t with { Rows = tileRows, Columns = tileRows == 3 ? 4 : 8 });
-            var program = Spec(tiled, weights).Program();
-            int[] rowBlocks = [.. program.Layers[0].Blocks.Where(b => b.ColumnStart == 0).Select(b => b.RowCount)];
-            Assert.Equal(tileRows == 3 ? [3, 3, 2] : [8], rowBlocks);
-
-            // Each row block alone through our tile, then through their converter.
-            double[] theirs = new double[y.Length];
-            double[] exact = new double[y.Length];
-            const double Steps = 31;
-            int start = 0;
-            foreach (int rows in rowBlocks)
+    /// <summary>A calibrated range and a bound are the same number; an ADC whose circuit has no mismatch is the same converter.</summary>
+    [SharedTheory]
+    [InlineData(AdcStructureKind.Sar, CapacitorLadder.Split)]
+    [InlineData(AdcStructureKind.Ramp, CapacitorLadder.Symmetric)]
+    [InlineData(AdcStructureKind.Pipeline, null)]
+    [InlineData(AdcStructureKind.Cyclic, null)]
+    [InlineData(AdcStructureKind.Cco, null)]
+    public void AStructureWithoutMismatchIsTheQuantizer(AdcStructureKind kind, CapacitorLadder? ladder) =>
+        AssertEqual(
+            "adc_QuantizerADC_CALIBRATED",
+            Analog(t => t with
             {
-                float[] part = [.. x.Select((v, i) => i % Inputs >= start && i % Inputs < start + rows ? v : 0)];
-                float[] sums = Spec(tiled, weights).Run(part, Cases.Stepwise);
-                for (int i = 0; i < y.Length; i++)
+                Adc = Quantizer(t, 6, 2).Adc with
                 {
-                    double sum = sums[i] / FullScale;
-                    theirs[i] += MidRise(sum * OnRange, 6, range) / OnRange * FullScale;
-                    double lsb = range / OnRange / Steps;
-                    exact[i] += Math.Clamp(Rint(sum / lsb), -Steps, Steps) * lsb * FullScale;
-                }
+                    Range = AdcRange.Calibrated,
+                    Bound = null,
+                    Structure = new AdcStructure { Kind = kind, Ladder = ladder, CapacitorSigma = null, ComparatorSigma = null, GainDb = null, Compression = null },
+                },
+            }),
+            spec => spec with { AdcRanges = [(float)(2 / OnRange)] });
 
-                start += rows;
-            }
-
-            Cases.AssertClose(y, [.. theirs.Select(v => (float)v)], Tolerance, "their converter on our sums");
-            var converted = tiled with { Tile = tiled.Tile with { Adc = tiled.Tile.Adc with { Bits = 6, Range = AdcRange.Fixed, Bound = range / OnRange } } };
-            float[] ours = Spec(converted, weights).Run(x, Cases.Stepwise);
-            Cases.AssertClose(exact, ours, Tolerance, "our converter");
-            double bound = rowBlocks.Length * FullScale * range / OnRange * ((1 / Steps / 2) + (1.0 / 63));
-            Assert.All(Enumerable.Range(0, y.Length), i => Assert.InRange(Math.Abs(ours[i] - y[i]), 0, bound));
+    /// <summary>3 x 4 tiles, an ADC for each.</summary>
+    [SharedFact]
+    public void TiledAdcs()
+    {
+        var chip = Analog(t => Quantizer(t, 6, 2) with { Rows = 3, Columns = 4 });
+        using (var file = Open())
+        {
+            var program = Spec(chip, Read(file, "tiled_adc").Weights).Program();
+            Assert.Equal([3, 3, 2], program.Layers[0].Blocks.Where(b => b.ColumnStart == 0).Select(b => b.RowCount));
         }
+
+        AssertEqual("tiled_adc", chip);
     }
 
-    /// <summary>One-bit pulses of 4-bit magnitudes: a conversion each, or one after analog accumulation; the 8-bit ADC on [-3, 3] has no zero code
-    /// there. The accumulator there is in units of full-scale input, as ours.</summary>
+    /// <summary>One-bit pulses of 4-bit magnitudes: a conversion each, or one after analog accumulation, whose range is in units of full-scale input as
+    /// ours. A pulse of ours counts 2^p of 15, as theirs.</summary>
     [SharedTheory]
     [InlineData("ibit_adc_per_ibit_True", InputSliceConversion.Each)]
     [InlineData("ibit_adc_per_ibit_False", InputSliceConversion.Accumulated)]
-    public void InputSlices(string name, InputSliceConversion conversion)
-    {
-        if (Open() is not { } file)
+    public void InputSlices(string name, InputSliceConversion conversion) =>
+        AssertEqual(name, Analog(t => t with
         {
-            return;
-        }
-
-        using (file)
-        {
-            var (weights, x, y) = Read(file, name);
-            var chip = Analog(t => t with
-            {
-                Input = t.Input with { Bits = 5, Scheme = InputScheme.BitSerial, PulseBits = 1, Management = InputManagement.None },
-                Adc = t.Adc with { InputSlices = conversion },
-            });
-            int pulses = conversion == InputSliceConversion.Each ? 4 : 1;
-            double[] theirs = new double[y.Length];
-            double[] exact = new double[y.Length];
-            const double Lsb = 3 / OnRange / 127;
-            double weightSum = 0;
-            for (int p = 0; p < pulses; p++)
-            {
-                // One pulse alone, as codes that have only this bit; or all of them.
-                float[] part = conversion == InputSliceConversion.Accumulated ? x : [.. x.Select(v => Math.Sign(v) * (((int)Rint(Math.Abs(v) * 15) >> p) & 1) * (float)(1 << p) / 15)];
-                double pulse = conversion == InputSliceConversion.Accumulated ? 1 : (1 << p) / 15.0;
-                float[] sums = Spec(chip, weights).Run(part, Cases.Stepwise);
-                for (int i = 0; i < y.Length; i++)
-                {
-                    double sum = sums[i] / FullScale / pulse;
-                    theirs[i] += pulse * MidRise(sum * OnRange, 8, 3) / OnRange * FullScale;
-                    exact[i] += pulse * Math.Clamp(Rint(sum / Lsb), -127, 127) * Lsb * FullScale;
-                }
-
-                weightSum += pulse;
-            }
-
-            Cases.AssertClose(y, [.. theirs.Select(v => (float)v)], Tolerance, "their converter on our sums");
-            var converted = chip with { Tile = chip.Tile with { Adc = chip.Tile.Adc with { Bits = 8, Range = AdcRange.Fixed, Bound = 3 / OnRange } } };
-            foreach (var options in (SimulationOptions[])[Cases.Stepwise, Cases.Fast])
-            {
-                float[] ours = Spec(converted, weights).Run(x, options);
-                Cases.AssertClose(exact, ours, Tolerance, "our converter");
-                Assert.All(Enumerable.Range(0, y.Length), i => Assert.InRange(Math.Abs(ours[i] - y[i]), 0, weightSum * FullScale * 3 / OnRange * ((0.5 / 127) + (1.0 / 255))));
-            }
-        }
-    }
+            Input = t.Input with { Bits = 5, Scheme = InputScheme.BitSerial, PulseBits = 1, Management = InputManagement.None },
+            Adc = Quantizer(t, 8, 3).Adc with { InputSlices = conversion },
+        }));
 
     private static void AssertEqual(string name, ChipDescription chip, Func<LayerSpec, LayerSpec>? change = null)
     {
@@ -316,12 +248,8 @@ public sealed class CrossSimTests
         return y;
     }
 
-    /// <summary>CrossSim's QuantizerADC: 2^b - 1 steps from -range to range.</summary>
-    private static double MidRise(double value, int bits, double range)
-    {
-        double steps = (1 << bits) - 1;
-        return (Rint((Math.Clamp(value, -range, range) + range) * steps / (2 * range)) * 2 * range / steps) - range;
-    }
+    private static TileDescription Quantizer(TileDescription tile, int bits, double range) =>
+        tile with { Adc = tile.Adc with { Bits = bits, Range = AdcRange.Fixed, Bound = range / OnRange, Codes = ConverterCodes.MidRise } };
 
     private static double Worst(double[] a, double[] b) => a.Zip(b, (x, y) => Math.Abs(x - y)).Max();
 

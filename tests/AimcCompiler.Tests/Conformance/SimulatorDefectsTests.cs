@@ -102,6 +102,64 @@ public sealed class SimulatorDefectsTests
         }
     }
 
+    /// <summary>5: aihwkit's oscillators are off by half a period for each unit of sum of sign(x) w, and by an offset in proportion to a column's whole
+    /// conductance. Ours average to nothing over the places within an LSB, and know of no more than the column's sum.</summary>
+    [Fact]
+    public void AnOscillatorHasNoOffsetOfTheConductance()
+    {
+        LayerSpec Cco(SignEncoding sign, double gMin) => new(
+            Chips.Analog(t => t with
+            {
+                Cell = t.Cell with { GMinUs = gMin },
+                Encoding = t.Encoding with { Sign = sign },
+                Adc = t.Adc with
+                {
+                    Bits = 8,
+                    Range = AdcRange.Fixed,
+                    Bound = 12,
+                    Codes = ConverterCodes.MidRise,
+                    Structure = new AdcStructure { Kind = AdcStructureKind.Cco, Ladder = null, CapacitorSigma = null, ComparatorSigma = null, GainDb = null, Compression = null },
+                },
+            }),
+            20,
+            1)
+        {
+            Contents = [.. Enumerable.Repeat(0.9f, 20)], // all of one sign: sum of sign(x) w is as large as it gets
+        };
+        float[] x = Cases.Floats(3, 20 * 5000, 0.1f, 0.7f);
+        float[] y = Cco(SignEncoding.DifferentialOneSided, 0).Run(x, Cases.Fast);
+        Cases.AssertSameBits(y, Cco(SignEncoding.DifferentialTwoSided, 0).Run(x, Cases.Fast), "more conductance, the same sums");
+        Cases.AssertSameBits(y, Cco(SignEncoding.DifferentialOneSided, 20).Run(x, Cases.Fast), "all cells 20 uS more");
+        const double Lsb = 12 / 127.5;
+        double error = Enumerable.Range(0, y.Length).Average(m => y[m] - (0.9 * x.AsSpan(m * 20, 20).ToArray().Sum(v => (double)v)));
+        Assert.InRange(Math.Abs(error), 0, 4 * Lsb / Math.Sqrt(12 * y.Length));
+    }
+
+    /// <summary>7: the capacitors of CrossSim's SAR ADCs are drawn once for all of them.</summary>
+    [Fact]
+    public void EveryAdcHasItsOwnCapacitors()
+    {
+        const int Columns = 32;
+        var chip = Chips.Analog(t => t with
+        {
+            Adc = t.Adc with
+            {
+                Bits = 10,
+                Range = AdcRange.Fixed,
+                Bound = 4,
+                ColumnsPerAdc = 8,
+                Codes = ConverterCodes.MidRise,
+                Structure = new AdcStructure { Kind = AdcStructureKind.Sar, Ladder = CapacitorLadder.Binary, CapacitorSigma = 0.3, ComparatorSigma = null, GainDb = null, Compression = null },
+            },
+        });
+        LayerSpec spec = new(chip, 4, Columns) { Contents = [.. Cases.Floats(1, 4).SelectMany(w => Enumerable.Repeat(w, Columns))] };
+        float[] x = Cases.Floats(2, 4 * 50);
+        float[] y = spec.Run(x, Cases.Fast);
+        string[] transfers = [.. Enumerable.Range(0, Columns).Select(c => string.Join(' ', Enumerable.Range(0, 50).Select(m => y[(m * Columns) + c])))];
+        Assert.Equal(4, transfers.Distinct().Count());
+        Assert.All(Enumerable.Range(0, Columns), c => Assert.Equal(transfers[c / 8 * 8], transfers[c]));
+    }
+
     /// <summary>6: CrossSim cuts 11514 rows into tiles of up to 1155 of 1152.</summary>
     [Theory]
     [InlineData(11514, 1152, 10)]

@@ -272,11 +272,17 @@ public sealed class ExactnessTests
             DynamicScale = true,
             Management = InputManagement.AbsMax,
             BoundManagement = null,
+            Codes = ConverterCodes.MidTread,
+            Rounding = ConverterRounding.HalfEven,
+            Noise = null,
+            Asymmetry = null,
+            Errors = null,
         };
         foreach (var scheme in (InputScheme[])[InputScheme.Pwm, InputScheme.MultiLevel])
         {
             yield return input with { Scheme = scheme };
             yield return input with { Scheme = scheme, Sign = InputSign.Unsigned };
+            yield return input with { Scheme = scheme, Codes = ConverterCodes.MidRise };
         }
 
         foreach (var sign in Enum.GetValues<InputSign>())

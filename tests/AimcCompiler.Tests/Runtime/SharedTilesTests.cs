@@ -127,6 +127,40 @@ public sealed class SharedTilesTests
         Cases.AssertSameBits(together[1].Floats, [.. alone[1]], "second use");
     }
 
+    /// <summary>One use has codes with a sign, the other (after a Relu) without: the drivers and converters are the same, set to other codes.</summary>
+    [Fact]
+    public void UsesMayDifferInTheSignOfTheirInputs()
+    {
+        ConverterErrors errors = new() { OffsetLsb = 0.2, GainLsb = 0.2, InlLsb = 0.2, DnlLsb = 0.1 };
+        var chip = s_quiet with
+        {
+            Tile = s_quiet.Tile with
+            {
+                Encoding = s_quiet.Tile.Encoding with { Sign = SignEncoding.OffsetDigital },
+                Cell = s_quiet.Tile.Cell with { Device = new IdealDevice() },
+                Input = s_quiet.Tile.Input with { UnsignedWhenNonNegative = true, Errors = errors },
+                Adc = s_quiet.Tile.Adc with { Bits = 12, Range = AdcRange.Fixed, Bound = 15, Errors = errors },
+            },
+        };
+        var model = new TestModel().Input("x", "N", Rows).Weights("w", Rows, Columns).Node("MatMul", "x w", "a").Node("Relu", "x", "r").Node("MatMul", "r w", "y").Output("a", "y");
+        var program = Compile(model, chip);
+        Assert.Equal([null, 0], program.Layers.Select(l => l.SharesTilesOf));
+        Assert.Equal([false, true], program.Layers.Select(l => l.InputIsNonNegative));
+        Dictionary<string, Tensor> x = new() { ["x"] = TestModel.Random(4, 5, Rows) };
+        using Session fast = new(program, s_seeded);
+        using Session stepwise = new(program, s_seeded with { Engine = EngineKind.Stepwise });
+        using Session ideal = new(program, s_seeded with { Ideal = true });
+        var (found, definition, exact) = (fast.Run(x), stepwise.Run(x), ideal.Run(x));
+        for (int i = 0; i < 2; i++)
+        {
+            Cases.AssertSameBits(definition[i].Floats, found[i].Floats, $"use {i}");
+            Assert.NotEqual(exact[i].Floats, found[i].Floats);
+            double power = exact[i].Floats.Sum(v => (double)v * v);
+            double error = exact[i].Floats.Zip(found[i].Floats, (a, b) => (double)(a - b) * (a - b)).Sum();
+            Assert.InRange(error / power, 0, 0.05);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Kinds))]
     public void TheFileHoldsSharedWeightsOnce(string op)

@@ -15,5 +15,6 @@ internal static class Cells
         Programming = null,
         Variation = null,
         Temperature = null,
+        Iv = null,
     };
 }
