@@ -346,8 +346,8 @@ public sealed record NoiseDescription
     /// adds to in quadrature. Null = only the device model's own, if any.</summary>
     public required double? Read { get; init; }
 
-    /// <summary>Not modelled yet: must be null.</summary>
-    public required object? IrDrop { get; init; }
+    /// <summary>Voltage that is lost along word lines and bit lines; null = wires do not resist.</summary>
+    public required IrDropDescription? IrDrop { get; init; }
 
     /// <summary>Not modelled yet: must be null.</summary>
     public required object? Faults { get; init; }

@@ -7,7 +7,7 @@ namespace AimcCompiler.Core;
 /// 5. input scheme, sign and management fit; 6. ADC range and bound fit; 7. nothing that is not modeled is asked for;
 /// 8. a device table covers the conductances of the cell. Then it warns of constants from memory and of effects that cannot take
 /// effect.</summary>
-public static class ChipValidator
+public static partial class ChipValidator
 {
     public const int MaximumRowsOrColumns = 65536;
     public const int MaximumCellBits = 16;
@@ -33,7 +33,7 @@ public static class ChipValidator
 
         Input(check, chip.Tile.Input);
         Adc(check, chip.Tile);
-        check.That(chip.Tile.Noise.IrDrop is null, "tile.noise.ir_drop", "is not modeled by this version; allowed: null");
+        Wires(check, chip.Tile);
         check.That(chip.Tile.Noise.Faults is null, "tile.noise.faults", "is not modeled by this version; allowed: null");
         Device(check, chip.Tile.Cell);
         if (!check.Bag.HasErrors)
@@ -263,6 +263,7 @@ public static class ChipValidator
     private static void Effects(Checks check, TileDescription tile)
     {
         const string Device = "tile.cell.device";
+        WiresWithoutEffect(check, tile);
         OnAtZero("tile.noise.output", tile.Noise.Output);
         OnAtZero("tile.noise.read", tile.Noise.Read);
         switch (tile.Cell.Device)

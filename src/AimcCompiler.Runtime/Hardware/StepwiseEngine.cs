@@ -35,6 +35,7 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
                     pulses[r] = Physics.Input.Bits is null ? input[r] : Physics.Input.Pulse((int)input[r], p);
                 }
 
+                PrepareWireNoise(block, pulses, events, m, attempt, p);
                 double unit = NeedsUnit ? UnitSum(block, pulses, events, m, PulseKey(attempt, p, 0)) : 0;
                 if (Physics.IsAccumulated)
                 {
@@ -96,8 +97,14 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
     {
         int columns = block.Block.Columns;
         float[] sums = new float[columns];
+        if (block.Wires is { Layout.IsGated: true })
+        {
+            GatedSums(block, slice, negative, pulses, events, vector, pulseKey, sums);
+            return sums;
+        }
+
         float[] cells = (negative ? block.Negative[slice] : block.Positive[slice])!;
-        bool isNoisy = block.PositiveSigma[slice] is not null;
+        bool isNoisy = HasCellNoise(block, slice);
         float[] noisy = new float[columns];
         float[] draws = new float[columns];
         for (int r = 0; r < pulses.Length; r++)
@@ -113,6 +120,25 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
             {
                 sums[c] = MathF.FusedMultiplyAdd(pulses[r], row[c], sums[c]);
             }
+        }
+
+        AddWireNoise(block, slice, negative, vector, sums);
+        if (block.Drop is { } drop)
+        {
+            float[] load = new float[columns];
+            float[] far = new float[columns];
+            float[] loads = (negative ? drop.NegativeLoad[slice] : drop.PositiveLoad[slice])!;
+            float[] fars = (negative ? drop.NegativeFar[slice] : drop.PositiveFar[slice])!;
+            for (int r = 0; r < pulses.Length; r++)
+            {
+                for (int c = 0; c < columns; c++)
+                {
+                    load[c] = MathF.FusedMultiplyAdd(Math.Abs(pulses[r]), loads[(r * columns) + c], load[c]);
+                    far[c] = MathF.FusedMultiplyAdd(pulses[r], fars[(r * columns) + c], far[c]);
+                }
+            }
+
+            drop.Take(sums, load, far);
         }
 
         return sums;

@@ -17,7 +17,7 @@ internal readonly ref struct ReadEvents(ReadOnlySpan<ulong> Samples, ReadOnlySpa
 }
 
 /// <summary>Runs input codes through one block. A closed hierarchy: the definition and its fast equal.</summary>
-internal abstract class TileEngine(TilePhysics physics, SimulationOptions options)
+internal abstract partial class TileEngine(TilePhysics physics, SimulationOptions options)
 {
     private protected TilePhysics Physics { get; } = physics;
 
@@ -118,21 +118,42 @@ internal abstract class TileEngine(TilePhysics physics, SimulationOptions option
             return exact;
         }
 
+        if (block.Wires is { Layout.IsGated: true })
+        {
+            return GatedUnitSum(block, pulses, events, vector, pulseKey);
+        }
+
         float sum = 0;
         float[] unit = block.Unit!;
         Span<float> draw = stackalloc float[1];
         for (int r = 0; r < pulses.Length; r++)
         {
             float cell = unit[r];
-            if (block.UnitSigma is { } sigma)
+            if (block.UnitSigma is { } sigma && block.Wires is null)
             {
-                var stream = new CellStream(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, Slice: 0, Pair: 0, Polarity: 0, block.Block.Copy, IsUnitColumn: true);
-                ulong readEvent = Draws.Event(events.Samples[vector], events.Ordinals[vector], pulseKey);
-                Draws.Normals(stream, DrawPurpose.ReadInstantaneous, readEvent, FirstRow(block.Block) + r, FirstColumn(block.Block), draw);
+                UnitDraw(block, Draws.Event(events.Samples[vector], events.Ordinals[vector], pulseKey), r, draw);
                 cell = MathF.FusedMultiplyAdd(sigma[r], draw[0], cell);
             }
 
             sum = MathF.FusedMultiplyAdd(pulses[r], cell, sum);
+        }
+
+        if (block.Wires is { HasNoise: true })
+        {
+            sum += _deltas[((vector + 1) * DeltaSize(block)) - 1];
+        }
+
+        if (block.Drop is { } drop)
+        {
+            float load = 0;
+            float far = 0;
+            for (int r = 0; r < pulses.Length; r++)
+            {
+                load = MathF.FusedMultiplyAdd(Math.Abs(pulses[r]), drop.UnitLoad![r], load);
+                far = MathF.FusedMultiplyAdd(pulses[r], drop.UnitFar![r], far);
+            }
+
+            drop.Take(new Span<float>(ref sum), [load], [far]);
         }
 
         return sum;

@@ -98,7 +98,7 @@ internal sealed class TilePhysics
     {
         var physics = new TilePhysics(program, layer, device, exactConversions: true);
         var adc = physics.Tile.Adc;
-        if (physics.Weights.IsAnalog || physics.Input.Bits is null || !device.IsIdeal || device.HasReadNoise || physics.OutputSigma > 0)
+        if (physics.Weights.IsAnalog || physics.Input.Bits is null || !device.IsIdeal || device.HasReadNoise || physics.OutputSigma > 0 || physics.Tile.Noise.IrDrop is not null)
         {
             return false;
         }
