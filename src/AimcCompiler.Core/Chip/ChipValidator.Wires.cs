@@ -5,6 +5,9 @@ public static partial class ChipValidator
     /// <summary>Rows or columns of a tile whose network is solved.</summary>
     public const int MaximumNodalRowsOrColumns = 2048;
 
+    /// <summary>A segment of wire may resist this part of what a cell at g_max does, its ends ten times as much: beyond that nothing arrives.</summary>
+    private const double MaximumOfCell = 0.1;
+
     private const string IrDropPath = "tile.noise.ir_drop";
 
     private static void Wires(Checks check, TileDescription tile)
@@ -36,6 +39,23 @@ public static partial class ChipValidator
         if (!isNodal)
         {
             return;
+        }
+
+        double most = MaximumOfCell * 1e6 / tile.Cell.GMaxUs;
+        foreach (var (field, ohm) in ((string, double?)[])
+            [
+                ("word_line_ohm", wires.WordLineOhm),
+                ("source_line_ohm", wires.SourceLineOhm),
+                ("bit_line_ohm", wires.BitLineOhm),
+                ("driver_ohm", wires.DriverOhm / 10),
+                ("sense_ohm", wires.SenseOhm / 10),
+            ])
+        {
+            bool isEnd = field is "driver_ohm" or "sense_ohm";
+            check.That(
+                !(ohm > most),
+                $"{IrDropPath}.{field}",
+                $"is {Text(ohm * (isEnd ? 10 : 1) ?? 0)}; allowed: at most {Text(most * (isEnd ? 10 : 1))}, {(isEnd ? "the" : "a tenth of the")} resistance of a cell at g_max");
         }
 
         check.Within("tile.rows", tile.Rows, 1, MaximumNodalRowsOrColumns);

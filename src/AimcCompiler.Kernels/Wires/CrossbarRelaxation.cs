@@ -4,23 +4,24 @@ using System.Runtime.Intrinsics;
 
 namespace AimcCompiler.Kernels;
 
-/// <summary>All voltages and currents of a crossbar for one input after the other: bit lines for given word lines, word lines for given bit lines, and so
-/// on, each line exactly (it is a ladder), with Chebyshev's acceleration. The independent check of <see cref="CrossbarReduction"/>.</summary>
+/// <summary>All voltages and currents of a crossbar for one input: bit lines for given word lines, word lines for given bit lines, each line exactly (it is a
+/// ladder), as the preconditioner of conjugate gradients. The independent check of <see cref="CrossbarReduction"/>.</summary>
 /// <remarks>
-/// One step, b -> T b + c, has T similar to a symmetric matrix with eigenvalues in [0, rho), rho &lt; 1 for all wires; T has no negative entry, so the
-/// largest ratio of T v to v, v positive, bounds rho (Collatz, Wielandt). Weak wires take a handful of steps, a crossbar that loses nearly all of its
-/// signal some dozens. Ladders are solved from resistances, in sums of positive terms, so that perfect wires need no care.
+/// With the word lines taken out, the bit lines' voltages b obey (P - F) b = h: P the bit lines' ladders with the cells to fixed word lines, F b the currents that word lines
+/// follow b with. Preconditioned by P the eigenvalues are in (0, 1], near 1 for weak wires, which take a handful of steps; a crossbar that loses nearly all of its
+/// signal takes some dozens. Ladders are solved from resistances, in sums of positive terms, so that perfect wires need no care: P is never multiplied with,
+/// only its inverse, and currents are carried along.
 /// </remarks>
 public sealed class CrossbarRelaxation
 {
     private const int Lanes = 8;
 
-    /// <summary>Steps from a positive vector that bound rho.</summary>
-    private const int BoundSteps = 8;
-
     private const int MaximumSteps = 10000;
 
-    /// <summary>Of the largest input: what the last step may still move.</summary>
+    /// <summary>Solutions of what the one before left.</summary>
+    private const int MaximumRounds = 6;
+
+    /// <summary>Of the largest input: beyond it are the last digits.</summary>
     private const double Tolerance = 1e-15;
 
     private readonly CrossbarWires _wires;
@@ -38,11 +39,12 @@ public sealed class CrossbarRelaxation
     /// <summary>columns x rows, columns x crossings and crossings x columns.</summary>
     private readonly double[] _word;
     private readonly double[] _scratch;
-    private readonly double[] _flow;
-
     private readonly double[] _bit;
-    private readonly double[] _next;
+    private readonly double[] _flow;
+    private readonly double[] _residual;
     private readonly double[] _step;
+    private readonly double[] _stepCurrents;
+    private readonly double[] _solved;
     private readonly double[] _drive;
 
     public CrossbarRelaxation(CrossbarWires wires, ReadOnlySpan<double> cells)
@@ -66,16 +68,14 @@ public sealed class CrossbarRelaxation
         _bits = new Ladder(_crossings, _columns, k => wires.Below((k * wires.RowsPerCrossing) + wires.RowsPerCrossing - 1), crossing, fromEnd: true);
         _word = new double[_cells.Length];
         _scratch = new double[_cells.Length];
-        _flow = new double[crossing.Length];
         _bit = new double[crossing.Length];
-        _next = new double[crossing.Length];
+        _flow = new double[crossing.Length];
+        _residual = new double[crossing.Length];
         _step = new double[crossing.Length];
+        _stepCurrents = new double[crossing.Length];
+        _solved = new double[crossing.Length];
         _drive = new double[_rows];
-        Rho = BoundRho();
     }
-
-    /// <summary>No eigenvalue of a step is larger.</summary>
-    public double Rho { get; }
 
     /// <summary>Steps of the last solution.</summary>
     public int Steps { get; private set; }
@@ -120,76 +120,110 @@ public sealed class CrossbarRelaxation
             Array.Clear(_bit);
         }
 
-        // Chebyshev's iteration for (1 - T) b = c with eigenvalues in [1 - rho, 1].
-        double center = (2 - Rho) / 2;
-        double half = Math.Max(Rho / 2, 1e-9);
-        double factor = half / center;
-        double limit = Tolerance * (1 - Rho) * largest;
-        double least = double.PositiveInfinity;
-        int stalled = 0;
-        for (Steps = 1; Steps <= MaximumSteps; Steps++)
+        Steps = 0;
+        double last = double.PositiveInfinity;
+        for (int round = 0; round < MaximumRounds; round++)
         {
-            Advance(_bit, _drive, _next);
-            double change = 0;
-            double keep = Steps == 1 ? 0 : 1;
-            double previous = factor;
-            if (Steps > 1)
+            // b is now what the bit lines make of currents that are known; what new currents differ by is left to solve for.
+            Flow(_bit, _drive, _stepCurrents);
+            _stepCurrents.CopyTo(_flow, 0);
+            _bits.Solve([], _flow, _bit);
+            Flow(_bit, _drive, _residual);
+            for (int i = 0; i < _residual.Length; i++)
             {
-                factor = 1 / ((2 * center / half) - previous);
-                keep = factor * previous;
+                _residual[i] -= _stepCurrents[i];
             }
 
-            double take = Steps == 1 ? 1 / center : 2 * factor / half;
-            for (int i = 0; i < _bit.Length; i++)
-            {
-                double z = _next[i] - _bit[i];
-                change = Math.Max(change, Math.Abs(z));
-                _step[i] = (keep * _step[i]) + (take * z);
-                _bit[i] += _step[i];
-            }
-
-            // At the last digits a step only moves roundings.
-            stalled = change < 0.9 * least ? 0 : stalled + 1;
-            least = Math.Min(least, change);
-            if (change <= limit || (stalled > 4 && least <= 1e-12 * largest))
+            double change = Correct(Tolerance * largest);
+            if (change <= 4 * Tolerance * largest || change >= 0.5 * last)
             {
                 break;
             }
+
+            last = change;
         }
 
-        Advance(_bit, _drive, _next);
-        _next.CopyTo(_bit, 0);
+        Flow(_bit, _drive, _flow);
+        _bits.Solve([], _flow, _bit);
         Measure(outputs, largest);
     }
 
-    private double BoundRho()
+    /// <summary>Conjugate gradients for (P - F) e = residual; adds e to the bit lines' voltages and returns its largest part.</summary>
+    private double Correct(double limit)
     {
-        // The slowest mode of strong wires and equal cells is a quarter of a wave along each line; weak wires forget where they began.
-        double[] mode = new double[_bit.Length];
-        for (int k = 0; k < mode.Length; k++)
+        double[] correction = new double[_bit.Length];
+        double[] zeros = new double[_rows];
+        _residual.CopyTo(_flow, 0);
+        _bits.Solve([], _flow, _solved);
+        double product = Dot(_residual, _solved);
+        double first = product;
+        _solved.CopyTo(_step, 0);
+        _residual.CopyTo(_stepCurrents, 0);
+        for (int k = 0; k < MaximumSteps && product > 0; k++)
         {
-            mode[k] = Math.Cos(Math.PI * (k / _columns) / ((2 * _crossings) + 1)) * Math.Sin(Math.PI * ((k % _columns) + 1) / ((2 * _columns) + 1));
-        }
-
-        double rho = 1;
-        for (int i = 0; i < BoundSteps; i++)
-        {
-            Advance(mode, _drive, _next);
-            double largest = 0;
-            for (int k = 0; k < mode.Length; k++)
+            Steps++;
+            Flow(_step, zeros, _flow);
+            double curvature = 0;
+            for (int i = 0; i < _flow.Length; i++)
             {
-                largest = Math.Max(largest, mode[k] > 0 ? _next[k] / mode[k] : 0);
-                mode[k] = _next[k];
+                _flow[i] = _stepCurrents[i] - _flow[i];
+                curvature += _step[i] * _flow[i];
             }
 
-            rho = Math.Min(rho, largest);
+            if (!(curvature > 0))
+            {
+                break;
+            }
+
+            double length = product / curvature;
+            double change = 0;
+            for (int i = 0; i < _flow.Length; i++)
+            {
+                correction[i] += length * _step[i];
+                _residual[i] -= length * _flow[i];
+                change = Math.Max(change, Math.Abs(length * _step[i]));
+            }
+
+            _residual.CopyTo(_flow, 0);
+            _bits.Solve([], _flow, _solved);
+            double next = Dot(_residual, _solved);
+            if (change <= limit || next <= 1e-26 * first)
+            {
+                break;
+            }
+
+            double keep = next / product;
+            product = next;
+            for (int i = 0; i < _flow.Length; i++)
+            {
+                _step[i] = _solved[i] + (keep * _step[i]);
+                _stepCurrents[i] = _residual[i] + (keep * _stepCurrents[i]);
+            }
         }
 
-        return Math.Min(rho, 1 - 1e-12);
+        double largest = 0;
+        for (int i = 0; i < correction.Length; i++)
+        {
+            _bit[i] += correction[i];
+            largest = Math.Max(largest, Math.Abs(correction[i]));
+        }
+
+        return largest;
     }
 
-    /// <summary>Word lines for given bit lines and drivers, then bit lines for these.</summary>
-    private void Advance(double[] bit, double[] drive, double[] result)
+    private static double Dot(double[] a, double[] b)
+    {
+        double sum = 0;
+        for (int i = 0; i < a.Length; i++)
+        {
+            sum += a[i] * b[i];
+        }
+
+        return sum;
+    }
+
+    /// <summary>The cells' currents into fixed bit lines, one a crossing: conductance times the voltage of the word line, which follows the bit lines.</summary>
+    private void Flow(double[] bit, double[] drive, double[] result)
     {
         int pair = _wires.RowsPerCrossing;
         if (pair == 1)
@@ -213,21 +247,19 @@ public sealed class CrossbarRelaxation
         Multiply(_scratch, _turned);
         if (pair == 1)
         {
-            Turn(_scratch, _columns, _rows, _flow);
+            Turn(_scratch, _columns, _rows, result);
         }
         else
         {
-            Array.Clear(_flow);
+            Array.Clear(result);
             for (int c = 0; c < _columns; c++)
             {
                 for (int r = 0; r < _rows; r++)
                 {
-                    _flow[(r / pair * _columns) + c] += _scratch[(c * _rows) + r];
+                    result[(r / pair * _columns) + c] += _scratch[(c * _rows) + r];
                 }
             }
         }
-
-        _bits.Solve([], _flow, result);
     }
 
     /// <summary>Currents of the cells, their sums along the lines, and the voltages that these leave.</summary>

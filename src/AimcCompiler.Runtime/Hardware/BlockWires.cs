@@ -8,12 +8,15 @@ namespace AimcCompiler.Runtime;
 /// for two inputs, so their conductances are kept and every read is solved.</summary>
 internal sealed class BlockWires
 {
-    private BlockWires(WireLayout layout, float[][] effective, float[][] adjoint)
+    private BlockWires(WireLayout layout, float[][] cells, float[][] effective, float[][] adjoint, float[]?[] negative)
     {
-        (Layout, Effective, Adjoint) = (layout, effective, adjoint);
+        (Layout, Cells, Effective, Adjoint, Negative) = (layout, cells, effective, adjoint, negative);
     }
 
     public WireLayout Layout { get; }
+
+    /// <summary>Conductances of each network; empty without read noise.</summary>
+    public float[][] Cells { get; }
 
     /// <summary>The effective matrix of each network, g_min included; empty without read noise.</summary>
     public float[][] Effective { get; }
@@ -21,6 +24,9 @@ internal sealed class BlockWires
     /// <summary>Of each network: the voltage that one volt at the foot of a cell's own column would put across the cell. By reciprocity the part of a change of
     /// the cell's current that arrives there. Empty without read noise.</summary>
     public float[][] Adjoint { get; }
+
+    /// <summary>Contents of the negative halves of gated pairs; the block's own are those that are converted alone.</summary>
+    public float[]?[] Negative { get; }
 
     /// <summary>Read noise is added to the exact sums, to first order.</summary>
     public bool HasNoise => Effective.Length > 0;
@@ -30,12 +36,19 @@ internal sealed class BlockWires
     {
         if (layout.IsGated)
         {
-            return new BlockWires(layout, [], []);
+            float[]?[] halves = [.. block.Negative];
+            if (subtractsInArray)
+            {
+                Array.Clear(block.Negative);
+            }
+
+            return new BlockWires(layout, [], [], [], halves);
         }
 
         int polarities = isPair ? 2 : 1;
         int slices = block.Positive.Length;
         double[][] effective = new double[layout.Networks][];
+        double[][] all = new double[layout.Networks][];
         bool isNoisy = block.PositiveSigma[0] is not null;
         for (int network = 0; network < effective.Length; network++)
         {
@@ -44,7 +57,7 @@ internal sealed class BlockWires
             {
                 if (layout.Network(polarity) == network)
                 {
-                    float content = Cells(block, slice, polarity)[(r * layout.Columns) + c];
+                    float content = Contents(block, slice, polarity)[(r * layout.Columns) + c];
                     cells[at] = Math.Max(0, content + layout.Baseline);
                 }
             });
@@ -53,6 +66,7 @@ internal sealed class BlockWires
                 cells[layout.UnitAt(r)] = Math.Max(0, block.Unit![r] + layout.Baseline);
             }
 
+            all[network] = cells;
             effective[network] = new double[cells.Length];
             CrossbarReduction.Solve(layout.Wires, cells, effective[network]);
         }
@@ -88,8 +102,10 @@ internal sealed class BlockWires
         }
 
         return isNoisy
-            ? new BlockWires(layout, Array.ConvertAll(effective, m => Array.ConvertAll(m, v => (float)v)), Array.ConvertAll(effective, m => AdjointOf(layout, m)))
-            : new BlockWires(layout, [], []);
+            ? new BlockWires(layout, Array.ConvertAll(all, Floats), Array.ConvertAll(effective, Floats), Array.ConvertAll(all, cells => AdjointOf(layout.Wires, cells)), [])
+            : new BlockWires(layout, [], [], [], []);
+
+        static float[] Floats(double[] values) => Array.ConvertAll(values, v => (float)v);
 
         void Each(Action<int, int, int, int, int> visit)
         {
@@ -109,82 +125,121 @@ internal sealed class BlockWires
         }
     }
 
-    private static float[] Cells(ProgrammedBlock block, int slice, int polarity) => polarity == 0 ? block.Positive[slice] : block.Negative[slice]!;
+    private static float[] Contents(ProgrammedBlock block, int slice, int polarity) => polarity == 0 ? block.Positive[slice] : block.Negative[slice]!;
 
-    /// <summary>One volt at the foot of column j sends M[i, j] to driver i; the drops of these currents along the column and along the cell's word line are
-    /// taken off.</summary>
-    private static float[] AdjointOf(WireLayout layout, double[] effective)
+    /// <summary>One volt at the foot of one column, all other ends at ground: the column is a ladder whose rungs are cells in series with what their word lines are
+    /// from there, with the other cells to ground.</summary>
+    private static float[] AdjointOf(CrossbarWires wires, double[] cells)
     {
-        var wires = layout.Wires;
-        int columns = layout.PhysicalColumns;
-        float[] result = new float[effective.Length];
-        double toDriver = 0;
-        for (int c = 0; c < columns; c++)
+        int rows = wires.Rows;
+        int columns = wires.Columns;
+        double[] line = new double[cells.Length];
+        double[] beyond = new double[columns];
+        for (int r = 0; r < rows; r++)
         {
-            toDriver += wires.Before(c);
-            double sum = 0;
-            for (int r = 0; r < layout.PhysicalRows; r++)
+            var row = cells.AsSpan(r * columns, columns);
+            for (int c = columns - 2; c >= 0; c--)
             {
-                sum += effective[(r * columns) + c];
+                double next = row[c + 1] + beyond[c + 1];
+                beyond[c] = next / (1 + (wires.Before(c + 1) * next));
             }
 
-            double drop = 0;
-            for (int r = layout.PhysicalRows - 1; r >= 0; r--)
+            // Towards the driver a resistance, away from it a conductance.
+            double toDriver = 0;
+            for (int c = 0; c < columns; c++)
             {
-                int i = (r * columns) + c;
-                drop += wires.Below(r) * sum;
-                sum -= effective[i];
-                result[i] = (float)(1 - drop - (toDriver * effective[i]));
+                toDriver = wires.Before(c) + (c == 0 ? 0 : toDriver / (1 + (row[c - 1] * toDriver)));
+                line[(r * columns) + c] = toDriver / (1 + (beyond[c] * toDriver));
+            }
+
+            beyond[columns - 1] = 0;
+        }
+
+        float[] result = new float[cells.Length];
+        double[] above = new double[rows];
+        for (int c = 0; c < columns; c++)
+        {
+            double all = 0;
+            for (int r = 0; r < rows; r++)
+            {
+                double g = cells[(r * columns) + c];
+                double through = r == 0 ? 0 : all / (1 + (wires.Below(r - 1) * all));
+                all = through + (g / (1 + (g * line[(r * columns) + c])));
+                above[r] = all;
+            }
+
+            double voltage = 1;
+            for (int r = rows - 1; r >= 0; r--)
+            {
+                voltage /= 1 + (wires.Below(r) * above[r]);
+                result[(r * columns) + c] = (float)(voltage / (1 + (cells[(r * columns) + c] * line[(r * columns) + c])));
             }
         }
 
         return result;
     }
 
-    /// <summary>The voltages across the cells of a network for driven rows, from the currents that the effective matrix says.</summary>
-    public void CellVoltages(int network, ReadOnlySpan<double> drive, Span<double> voltages)
+    /// <summary>The voltages across the cells of a network for driven rows: what the currents leave that the effective matrix says, and what those leave that
+    /// these voltages bring, halved: the error is some thousandths where a third of the signal is lost.</summary>
+    public void CellVoltages(int network, ReadOnlySpan<double> drive, Span<double> currents, Span<double> voltages)
     {
         Debug.Assert(HasNoise);
+        int columns = Layout.PhysicalColumns;
+        ReadOnlySpan<float> effective = Effective[network];
+        for (int i = 0; i < currents.Length; i++)
+        {
+            currents[i] = effective[i] * drive[i / columns];
+        }
+
+        voltages.Clear();
+        AddHalfVoltages(drive, currents, voltages);
+        ReadOnlySpan<float> cells = Cells[network];
+        for (int i = 0; i < currents.Length; i++)
+        {
+            currents[i] = 2 * cells[i] * voltages[i];
+        }
+
+        AddHalfVoltages(drive, currents, voltages);
+    }
+
+    /// <summary>Half of the voltages that currents leave across the cells.</summary>
+    private void AddHalfVoltages(ReadOnlySpan<double> drive, ReadOnlySpan<double> currents, Span<double> voltages)
+    {
         var wires = Layout.Wires;
         int rows = Layout.PhysicalRows;
         int columns = Layout.PhysicalColumns;
-        ReadOnlySpan<float> effective = Effective[network];
         Span<double> sums = new double[columns];
+        Span<double> drops = new double[columns];
+
+        // The drop of a bit line at a row: of all segments below, each with the currents of all rows above it.
         for (int r = 0; r < rows; r++)
         {
-            var row = voltages.Slice(r * columns, columns);
-            double x = drive[r];
             for (int c = 0; c < columns; c++)
             {
-                sums[c] += effective[(r * columns) + c] * x;
-                row[c] = sums[c];
+                sums[c] += currents[(r * columns) + c];
             }
         }
 
-        Span<double> drops = new double[columns];
         for (int r = rows - 1; r >= 0; r--)
         {
+            var current = currents.Slice(r * columns, columns);
             var row = voltages.Slice(r * columns, columns);
             double below = wires.Below(r);
+            double all = 0;
             for (int c = 0; c < columns; c++)
             {
-                drops[c] += below * row[c];
-                row[c] = -drops[c];
+                drops[c] += below * sums[c];
+                sums[c] -= current[c];
+                row[c] -= drops[c] / 2;
+                all += current[c];
             }
 
-            double x = drive[r];
-            double current = 0;
-            for (int c = columns - 1; c >= 0; c--)
-            {
-                current += effective[(r * columns) + c] * x;
-                sums[c] = current;
-            }
-
-            double voltage = x;
+            double voltage = drive[r];
             for (int c = 0; c < columns; c++)
             {
-                voltage -= wires.Before(c) * sums[c];
-                row[c] += voltage;
+                voltage -= wires.Before(c) * all;
+                all -= current[c];
+                row[c] += voltage / 2;
             }
         }
     }

@@ -7,6 +7,7 @@ internal abstract partial class TileEngine
     private float[] _deltas = [];
     private double[] _drive = [];
     private double[] _voltages = [];
+    private double[] _currents = [];
     private double[] _sums = [];
     private float[] _cells = [];
     private float[] _otherCells = [];
@@ -19,7 +20,7 @@ internal abstract partial class TileEngine
     private protected static bool HasCellNoise(ProgrammedBlock block, int slice) => block.PositiveSigma[slice] is not null && block.Wires is null;
 
     /// <summary>What the read noise of one vector's pulse changes in the column sums, to first order in the noise: the sum over a column's devices of
-    /// (adjoint voltage) x (noise) x (voltage). Nothing without both wires and noise.</summary>
+    /// (adjoint voltage) x (noise) x (voltage); what reaches other columns is left out, some thousandths of the deviation. Nothing without both wires and noise.</summary>
     private protected void PrepareWireNoise(ProgrammedBlock block, ReadOnlySpan<float> pulses, in ReadEvents events, int vector, int attempt, int pulse)
     {
         if (block.Wires is not { HasNoise: true } wires)
@@ -40,6 +41,7 @@ internal abstract partial class TileEngine
         bool inTurn = layout.SharesBitLines && !Physics.SubtractsInArray;
         Grow(ref _drive, layout.PhysicalRows);
         Grow(ref _voltages, layout.PhysicalRows * layout.PhysicalColumns);
+        Grow(ref _currents, layout.PhysicalRows * layout.PhysicalColumns);
         Grow(ref _sums, Math.Max(layout.Columns, 1));
         Grow(ref _normals, layout.Columns);
         var voltages = _voltages.AsSpan(0, layout.PhysicalRows * layout.PhysicalColumns);
@@ -57,7 +59,7 @@ internal abstract partial class TileEngine
             }
 
             int network = layout.Network(first);
-            wires.CellVoltages(network, drive, voltages);
+            wires.CellVoltages(network, drive, _currents.AsSpan(0, voltages.Length), voltages);
             for (int polarity = first; polarity < last; polarity++)
             {
                 ulong readEvent = Draws.Event(events.Samples[vector], events.Ordinals[vector], PulseKey(attempt, pulse, Physics.SubtractsInArray ? 0 : polarity));
@@ -215,7 +217,7 @@ internal abstract partial class TileEngine
         Grow(ref _normals, columns);
         var result = memory.AsSpan(0, size);
         result.Clear();
-        float[] cells = (polarity == 0 ? block.Positive[slice] : block.Negative[slice])!;
+        float[] cells = (polarity == 0 ? block.Positive[slice] : block.Wires.Negative[slice])!;
         float[]? sigma = polarity == 0 ? block.PositiveSigma[slice] : block.NegativeSigma[slice];
         float baseline = (float)layout.Baseline;
         var stream = new CellStream(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, slice, Pair: 0, Polarity: polarity, block.Block.Copy);
