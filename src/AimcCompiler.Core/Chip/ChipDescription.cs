@@ -343,8 +343,8 @@ public sealed record NoiseDescription
     /// <summary>Read noise referred to the output; null = none.</summary>
     public required WeightNoise? Weight { get; init; }
 
-    /// <summary>Not modelled yet: must be null.</summary>
-    public required object? IrDrop { get; init; }
+    /// <summary>Voltage that is lost along word lines and bit lines; null = wires do not resist.</summary>
+    public required IrDropDescription? IrDrop { get; init; }
 
     /// <summary>Stuck devices and dead lines; null = none.</summary>
     public required FaultDescription? Faults { get; init; }

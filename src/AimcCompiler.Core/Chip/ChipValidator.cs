@@ -34,7 +34,7 @@ public static partial class ChipValidator
         Input(check, chip.Tile.Input);
         Adc(check, chip.Tile);
         Periphery(check, chip.Tile);
-        check.That(chip.Tile.Noise.IrDrop is null, "tile.noise.ir_drop", "is not modeled by this version; allowed: null");
+        Wires(check, chip.Tile);
         Device(check, chip.Tile);
         CellEffects(check, chip.Tile);
         if (!check.Bag.HasErrors)
@@ -240,6 +240,7 @@ public static partial class ChipValidator
 
     private static void Effects(Checks check, TileDescription tile)
     {
+        WiresWithoutEffect(check, tile);
         OnAtZero("tile.noise.output", tile.Noise.Output);
         OnAtZero("tile.noise.read", tile.Noise.Read);
         DeviceEffects(check, tile, OnAtZero);

@@ -16,6 +16,9 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
     private float[] _powers = [];
     private float[] _terms = [];
     private float[] _uniforms = [];
+    private float[] _magnitudes = [];
+    private float[] _load = [];
+    private float[] _far = [];
 
     public override void Run(
         ProgrammedBlock block,
@@ -65,6 +68,11 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
                 FillDrives(block, pulses, pulseStride, vectors, events, PulseKey(attempt, p, 0));
                 drives = _drives.AsSpan(0, vectors * rows);
                 driveStride = rows;
+            }
+
+            for (int m = 0; m < vectors && block.Wires is not null; m++)
+            {
+                PrepareWireNoise(block, drives.Slice(m * driveStride, rows), events, m, attempt, p);
             }
 
             for (int m = 0; m < vectors && NeedsUnit; m++)
@@ -214,9 +222,25 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
     {
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
-        if (block.PositiveSigma[slice] is null)
+        if (block.Wires is { Layout.IsGated: true })
+        {
+            for (int m = 0; m < vectors; m++)
+            {
+                GatedSums(block, slice, negative, pulses.Slice(m * stride, rows), events, m, pulseKey, column.Slice(m * columns, columns));
+            }
+
+            return;
+        }
+
+        if (!HasCellNoise(block, slice))
         {
             Mvm.Multiply(pulses, stride, vectors, (negative ? block.Negative[slice] : block.Positive[slice])!, columns, rows, columns, column, columns);
+            for (int m = 0; m < vectors && block.Wires is not null; m++)
+            {
+                AddWireNoise(block, slice, negative, m, column.Slice(m * columns, columns));
+            }
+
+            TakeDrop(block, slice, negative, pulses, stride, vectors, column);
             return;
         }
 
@@ -232,6 +256,33 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
 
             Mvm.Multiply(pulses.Slice(m * stride, rows), rows, 1, _noisy, columns, rows, columns, column.Slice(m * columns, columns), columns);
         }
+
+        TakeDrop(block, slice, negative, pulses, stride, vectors, column);
+    }
+
+    private void TakeDrop(ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> pulses, int stride, int vectors, Span<float> column)
+    {
+        if (block.Drop is not { } drop)
+        {
+            return;
+        }
+
+        int rows = block.Block.Rows;
+        int columns = block.Block.Columns;
+        Grow(ref _magnitudes, vectors * rows);
+        Grow(ref _load, vectors * columns);
+        Grow(ref _far, vectors * columns);
+        for (int m = 0; m < vectors; m++)
+        {
+            for (int r = 0; r < rows; r++)
+            {
+                _magnitudes[(m * rows) + r] = Math.Abs(pulses[(m * stride) + r]);
+            }
+        }
+
+        Mvm.Multiply(_magnitudes, rows, vectors, (negative ? drop.NegativeLoad[slice] : drop.PositiveLoad[slice])!, columns, rows, columns, _load, columns);
+        Mvm.Multiply(pulses, stride, vectors, (negative ? drop.NegativeFar[slice] : drop.PositiveFar[slice])!, columns, rows, columns, _far, columns);
+        drop.Take(column[..(vectors * columns)], _load, _far);
     }
 
     private void Convert(

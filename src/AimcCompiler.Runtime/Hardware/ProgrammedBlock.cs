@@ -39,6 +39,12 @@ internal sealed class ProgrammedBlock
 
     public float[]? UnitSigma { get; private set; }
 
+    /// <summary>The wires of the tile, whose drop is in the contents or is solved for every read; null = they do not resist.</summary>
+    public BlockWires? Wires { get; private set; }
+
+    /// <summary>What column sums lose by the polynomial model; null without.</summary>
+    public PolynomialDrop? Drop { get; private set; }
+
     /// <summary>Digital drift compensation: what the block's results are multiplied with.</summary>
     public double Compensation { get; set; } = 1;
 
@@ -69,6 +75,7 @@ internal sealed class ProgrammedBlock
         ProgrammedBlock result = new(block, encoding.Slices);
         int rows = block.Rows;
         int columns = block.Columns;
+        var layout = WireLayout.Of(physics, block, options);
         CellWriter writer = new(physics, block, options, isReference) { Tally = tally, Observer = observer };
         float[] positive = new float[columns];
         float[] negative = new float[columns];
@@ -77,7 +84,7 @@ internal sealed class ProgrammedBlock
         for (int slice = 0; slice < encoding.Slices; slice++)
         {
             float[] cells = new float[rows * columns];
-            bool keepsNegative = encoding.IsDifferential && !physics.SubtractsInArray;
+            bool keepsNegative = encoding.IsDifferential && (!physics.SubtractsInArray || layout is not null);
             float[]? negativeCells = keepsNegative ? new float[rows * columns] : null;
             float[]? sigma = physics.Device.HasReadNoise ? new float[rows * columns] : null;
             float[]? negativeSigma = sigma is not null && encoding.IsDifferential ? new float[rows * columns] : null;
@@ -129,6 +136,8 @@ internal sealed class ProgrammedBlock
             }
         }
 
+        result.Wires = layout is null ? null : BlockWires.Apply(result, layout, physics.SubtractsInArray, encoding.IsDifferential);
+        result.Drop = PolynomialDrop.Of(physics, result, options);
         return result;
     }
 

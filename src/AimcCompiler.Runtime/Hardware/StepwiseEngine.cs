@@ -41,6 +41,7 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
                     Drive(block, pulses, events, m, PulseKey(attempt, p, 0), drives);
                 }
 
+                PrepareWireNoise(block, drives, events, m, attempt, p);
                 double unit = NeedsUnit ? UnitSum(block, pulses, drives, events, m, PulseKey(attempt, p, 0)) : 0;
                 if (Physics.IsAccumulated)
                 {
@@ -102,23 +103,49 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
         int columns = block.Block.Columns;
         int line = (2 * slice) + (negative ? 1 : 0);
         float[] sums = new float[columns];
-        float[] cells = (negative ? block.Negative[slice] : block.Positive[slice])!;
-        bool isNoisy = block.PositiveSigma[slice] is not null;
-        float[] noisy = new float[columns];
-        float[] draws = new float[columns];
-        for (int r = 0; r < drives.Length; r++)
+        if (block.Wires is { Layout.IsGated: true })
         {
-            ReadOnlySpan<float> row = cells.AsSpan(r * columns, columns);
-            if (isNoisy)
+            GatedSums(block, slice, negative, drives, events, vector, pulseKey, sums);
+        }
+        else
+        {
+            float[] cells = (negative ? block.Negative[slice] : block.Positive[slice])!;
+            bool isNoisy = HasCellNoise(block, slice);
+            float[] noisy = new float[columns];
+            float[] draws = new float[columns];
+            for (int r = 0; r < drives.Length; r++)
             {
-                NoisyRow(block, slice, negative, Draws.Event(events.Samples[vector], events.Ordinals[vector], pulseKey), r, noisy, draws);
-                row = noisy;
+                ReadOnlySpan<float> row = cells.AsSpan(r * columns, columns);
+                if (isNoisy)
+                {
+                    NoisyRow(block, slice, negative, Draws.Event(events.Samples[vector], events.Ordinals[vector], pulseKey), r, noisy, draws);
+                    row = noisy;
+                }
+
+                for (int c = 0; c < columns; c++)
+                {
+                    sums[c] = MathF.FusedMultiplyAdd(drives[r], row[c], sums[c]);
+                }
+            }
+            AddWireNoise(block, slice, negative, vector, sums);
+        }
+
+        if (block.Drop is { } drop)
+        {
+            float[] load = new float[columns];
+            float[] far = new float[columns];
+            float[] loads = (negative ? drop.NegativeLoad[slice] : drop.PositiveLoad[slice])!;
+            float[] fars = (negative ? drop.NegativeFar[slice] : drop.PositiveFar[slice])!;
+            for (int r = 0; r < drives.Length; r++)
+            {
+                for (int c = 0; c < columns; c++)
+                {
+                    load[c] = MathF.FusedMultiplyAdd(Math.Abs(drives[r]), loads[(r * columns) + c], load[c]);
+                    far[c] = MathF.FusedMultiplyAdd(drives[r], fars[(r * columns) + c], far[c]);
+                }
             }
 
-            for (int c = 0; c < columns; c++)
-            {
-                sums[c] = MathF.FusedMultiplyAdd(drives[r], row[c], sums[c]);
-            }
+            drop.Take(sums, load, far);
         }
 
         AddPower(block.Terms?.Even[line], isCube: false);

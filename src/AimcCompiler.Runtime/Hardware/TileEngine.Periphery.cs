@@ -169,23 +169,7 @@ internal abstract partial class TileEngine
             return exact;
         }
 
-        float sum = 0;
-        float[] unit = block.Unit!;
-        Span<float> draw = stackalloc float[1];
-        for (int r = 0; r < drives.Length; r++)
-        {
-            float cell = unit[r];
-            if (block.UnitSigma is { } sigma)
-            {
-                var stream = new CellStream(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, Slice: 0, Pair: 0, Polarity: 0, block.Block.Copy, IsUnitColumn: true);
-                ulong readEvent = Draws.Event(events.Samples[vector], events.Ordinals[vector], pulseKey);
-                Draws.Normals(stream, DrawPurpose.ReadInstantaneous, readEvent, FirstRow(block.Block) + r, FirstColumn(block.Block), draw);
-                cell = MathF.FusedMultiplyAdd(sigma[r], draw[0], cell);
-            }
-
-            sum = MathF.FusedMultiplyAdd(drives[r], cell, sum);
-        }
-
+        float sum = block.Wires is { Layout.IsGated: true } ? GatedUnitSum(block, drives, events, vector, pulseKey) : UnitCellSum(block, drives, events, vector, pulseKey);
         if (block.Terms is { } terms)
         {
             sum += UnitTerm(terms.Even[terms.UnitLine], drives, isCube: false);
@@ -197,6 +181,44 @@ internal abstract partial class TileEngine
             Span<float> column = [sum];
             DisturbSums(block, 2 * Physics.Weights.Slices, drives, events, vector, pulseKey, column);
             sum = column[0];
+        }
+
+        return sum;
+    }
+
+    private float UnitCellSum(ProgrammedBlock block, ReadOnlySpan<float> drives, in ReadEvents events, int vector, uint pulseKey)
+    {
+        float sum = 0;
+        float[] unit = block.Unit!;
+        Span<float> draw = stackalloc float[1];
+        for (int r = 0; r < drives.Length; r++)
+        {
+            float cell = unit[r];
+            if (block.UnitSigma is { } sigma && block.Wires is null)
+            {
+                UnitDraw(block, Draws.Event(events.Samples[vector], events.Ordinals[vector], pulseKey), r, draw);
+                cell = MathF.FusedMultiplyAdd(sigma[r], draw[0], cell);
+            }
+
+            sum = MathF.FusedMultiplyAdd(drives[r], cell, sum);
+        }
+
+        if (block.Wires is { HasNoise: true })
+        {
+            sum += _deltas[((vector + 1) * DeltaSize(block)) - 1];
+        }
+
+        if (block.Drop is { } drop)
+        {
+            float load = 0;
+            float far = 0;
+            for (int r = 0; r < drives.Length; r++)
+            {
+                load = MathF.FusedMultiplyAdd(Math.Abs(drives[r]), drop.UnitLoad![r], load);
+                far = MathF.FusedMultiplyAdd(drives[r], drop.UnitFar![r], far);
+            }
+
+            drop.Take(new Span<float>(ref sum), [load], [far]);
         }
 
         return sum;
@@ -284,12 +306,4 @@ internal abstract partial class TileEngine
 
     /// <summary>The code of a staircase.</summary>
     private protected abstract float StepCode(StepCurve curve, float value);
-
-    private protected static void Grow<T>(ref T[] array, int length)
-    {
-        if (array.Length < length)
-        {
-            array = new T[length];
-        }
-    }
 }

@@ -109,7 +109,7 @@ internal sealed partial class TilePhysics
         var physics = new TilePhysics(program, layer, device, exactConversions: true);
         var adc = physics.Tile.Adc;
         if (physics.Weights.IsAnalog || physics.Input.Bits is null || !physics.Cells.IsIdeal || physics.Cells.Programming is not null || device.HasReadNoise || physics.OutputSigma > 0
-            || physics.HasPeriphery || physics.ConvertsByDraws)
+            || physics.Tile.Noise.IrDrop is not null || physics.HasPeriphery || physics.ConvertsByDraws)
         {
             return false;
         }

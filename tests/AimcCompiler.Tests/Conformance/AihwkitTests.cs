@@ -181,6 +181,24 @@ public sealed class AihwkitTests
         Assert.Equal(0.9, spec.Run([1], Cases.Fast)[0], 1e-5);
     }
 
+    /// <summary>The polynomial IR drop; nothing is lost where the chip has none.</summary>
+    [SharedFact]
+    public void ThePolynomialIrDrop()
+    {
+        using var file = Open();
+        var found = file.RootElement.GetProperty("irdrop_poly");
+        float[] weights = Transposed(found.GetProperty("W"));
+        float[] x = [.. Doubles(found.GetProperty("X")[0]).Select(v => (float)v)];
+        var chip = Chips.Analog(t => t with { Noise = t.Noise with { IrDrop = IrDropTests.Polynomial() } });
+        Assert.Equal(found.GetProperty("ir_drop_g_ratio").GetDouble(), chip.Tile.Noise.IrDrop!.GRatio!.Value, 1e-6);
+        LayerSpec spec = new(chip, x.Length, weights.Length / x.Length) { Contents = weights };
+        foreach (var options in (SimulationOptions[])[Cases.Stepwise, Cases.Fast])
+        {
+            Cases.AssertClose(Doubles(found.GetProperty("y")[0]), spec.Run(x, options), 2e-5, "with drop");
+            Cases.AssertClose(Doubles(found.GetProperty("ideal")[0]), (spec with { Chip = Chips.Analog(t => t) }).Run(x, options), 2e-5, "ideal");
+        }
+    }
+
     private static void AssertEqual(string name, ChipDescription chip, double stepwiseTolerance = Tolerance)
     {
         using var file = Open();

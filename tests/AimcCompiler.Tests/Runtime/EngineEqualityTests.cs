@@ -147,6 +147,11 @@ public sealed class EngineEqualityTests
             }
         }
 
+        foreach (var (name, change, analog) in Wires())
+        {
+            yield return (name, change, analog);
+        }
+
         yield return ("write-verify", t => t with { Cell = t.Cell with { Programming = s_verify } }, true);
         yield return ("variation", t => t with { Cell = t.Cell with { Variation = new VariationDescription { Device = 0.05, Chip = 0.03 } } }, true);
         yield return ("hot", t => Hot(t), true);
@@ -190,6 +195,46 @@ public sealed class EngineEqualityTests
     {
         var all = Broken(Hot(t));
         return all with { Cell = all.Cell with { Programming = s_verify, Variation = new VariationDescription { Device = 0.05, Chip = 0.03 } } };
+    }
+
+    /// <summary>Wires with every other effect: noisy reads, two conversions, accumulated charge, unit column and flip, bound management.</summary>
+    private static IEnumerable<(string Name, Func<TileDescription, TileDescription> Change, bool Analog)> Wires()
+    {
+        var nodal = new IrDropDescription
+        {
+            Model = IrDropModel.Nodal,
+            Topology = IrDropTopology.RowDriven,
+            Interleaved = true,
+            WordLineOhm = 20,
+            SourceLineOhm = null,
+            BitLineOhm = 30,
+            DriverOhm = null,
+            SenseOhm = 50,
+            Scale = null,
+            GRatio = null,
+        };
+        var gated = nodal with { Topology = IrDropTopology.SourceLine, WordLineOhm = null, SourceLineOhm = 20 };
+        foreach (var (name, wires) in ((string, IrDropDescription)[])[("nodal", nodal), ("polynomial", IrDropTests.Polynomial()), ("gated", gated)])
+        {
+            TileDescription On(TileDescription t) => t with
+            {
+                Noise = t.Noise with { IrDrop = wires with { Interleaved = wires.Interleaved is null ? null : t.Encoding is not { PairAxis: PairAxis.Cell, Subtract: Subtraction.AfterConversion } } },
+                Input = wires != gated ? t.Input : t.Input with { Bits = 4, Scheme = InputScheme.BitSerial, PulseBits = 1 },
+            };
+            bool analog = wires != gated;
+            foreach (var axis in Enum.GetValues<PairAxis>())
+            {
+                yield return ($"{name}, {axis}", t => On(t with { Encoding = t.Encoding with { PairAxis = axis } }), analog);
+                yield return ($"{name}, {axis}, after conversion", t => On(AfterConversion(t with { Encoding = t.Encoding with { PairAxis = axis } })), analog);
+            }
+
+            yield return ($"{name}, accumulated, noisy", t => On(Accumulated(AfterConversion(t))), analog);
+            yield return ($"{name}, bound management, noisy", t => On(Managed(t, 6) with { DriftCompensation = DriftCompensation.Global }), analog);
+            foreach (bool accumulates in (bool[])[false, true])
+            {
+                yield return ($"{name}, unit column and flip, accumulated={accumulates}", t => On(Offset(t, true, AdcRange.Max, accumulates, true)), false);
+            }
+        }
     }
 
     private static TileDescription Managed(TileDescription t, int bits) => t with

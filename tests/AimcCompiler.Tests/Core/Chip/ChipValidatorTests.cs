@@ -9,6 +9,17 @@ public sealed class ChipValidatorTests
     private const string Faults = "tile.noise.faults={\"stuck_off\":";
     private const string Cmo = "tile.cell.device={\"name\":\"rram_cmo\",\"acceptance_percent\":";
     private const string Custom = "tile.cell.device={\"name\":\"pcm_custom\",\"g_reference_us\":25,\"t0_s\":20,\"read_time_s\":1e-7,\"programming_us\":";
+    private const string Nodal =
+        """
+        tile.noise.ir_drop={"model":"nodal","topology":"row_driven","interleaved":false,"word_line_ohm":1,"source_line_ohm":null,"bit_line_ohm":1,
+        "driver_ohm":null,"sense_ohm":null,"scale":null,"g_ratio":null}
+        """;
+
+    private const string Polynomial =
+        """
+        tile.noise.ir_drop={"model":"polynomial","topology":null,"interleaved":null,"word_line_ohm":null,"source_line_ohm":null,"bit_line_ohm":null,
+        "driver_ohm":null,"sense_ohm":null,"scale":1,"g_ratio":571428.57}
+        """;
 
     [Theory]
     [InlineData("tiny", "tile.rows", "tile.rows=0")]
@@ -146,6 +157,90 @@ public sealed class ChipValidatorTests
     [InlineData("hermes", "tile.encoding.sign=offset_digital")]
     [InlineData("hermes", "tile.input.bits=null")]
     public void APossibleValueIsTaken(string preset, params string[] settings) => Assert.Empty(ChipFixture.FindingsWith(preset, settings));
+
+    /// <summary>A nodal ir_drop that is right, then one field of it.</summary>
+    [Theory]
+    [InlineData("topology", "null")]
+    [InlineData("interleaved", "null")]
+    [InlineData("bit_line_ohm", "null")]
+    [InlineData("bit_line_ohm", "-1")]
+    [InlineData("bit_line_ohm", "4001")]
+    [InlineData("word_line_ohm", "null")]
+    [InlineData("word_line_ohm", "-1")]
+    [InlineData("word_line_ohm", "4001")]
+    [InlineData("source_line_ohm", "1")]
+    [InlineData("driver_ohm", "-1")]
+    [InlineData("driver_ohm", "40001")]
+    [InlineData("sense_ohm", "-1")]
+    [InlineData("sense_ohm", "40001")]
+    [InlineData("scale", "1")]
+    [InlineData("g_ratio", "1")]
+    [InlineData("model", "linear")]
+    [InlineData("topology", "ring")]
+    public void WiresThatDoNotFitAreRefused(string field, string value)
+    {
+        Assert.Empty(ChipFixture.FindingsWith("tiny", Nodal));
+        Assert.Equal([$"tiny: $.tile.noise.ir_drop.{field}"], ChipFixture.FindingsWith("tiny", Nodal, $"tile.noise.ir_drop.{field}={value}").Select(f => f.Where));
+    }
+
+    [Theory]
+    [InlineData("topology", "row_driven")]
+    [InlineData("interleaved", "true")]
+    [InlineData("word_line_ohm", "1")]
+    [InlineData("source_line_ohm", "1")]
+    [InlineData("bit_line_ohm", "1")]
+    [InlineData("driver_ohm", "1")]
+    [InlineData("sense_ohm", "1")]
+    [InlineData("scale", "null")]
+    [InlineData("scale", "-1")]
+    [InlineData("g_ratio", "null")]
+    [InlineData("g_ratio", "0")]
+    public void APolynomialHasNoWires(string field, string value)
+    {
+        Assert.Empty(ChipFixture.FindingsWith("tiny", Polynomial));
+        Assert.Contains($"tiny: $.tile.noise.ir_drop.{field}", ChipFixture.FindingsWith("tiny", Polynomial, $"tile.noise.ir_drop.{field}={value}").Select(f => f.Where));
+    }
+
+    [Theory]
+    [InlineData("tile.noise.ir_drop.topology", "tile.noise.ir_drop.topology=source_line", "tile.noise.ir_drop.word_line_ohm=null", "tile.noise.ir_drop.source_line_ohm=1", "tile.input.pulse_bits=2")]
+    [InlineData("tile.noise.ir_drop.interleaved", "tile.noise.ir_drop.interleaved=true", "tile.encoding.pair_axis=cell", "tile.encoding.subtract=after_conversion")]
+    [InlineData("tile.noise.temperature_k", "tile.noise.temperature_k=70")]
+    [InlineData("tile.rows", "tile.rows=2049")]
+    [InlineData("tile.columns", "tile.columns=2049")]
+    public void WiresNeedATileTheyFit(string path, params string[] settings) =>
+        Assert.Equal([$"tiny: $.{path}"], ChipFixture.FindingsWith("tiny", [Nodal, .. settings]).Select(f => f.Where));
+
+    [Theory]
+    [InlineData("tile.noise.ir_drop", "tile.noise.ir_drop.word_line_ohm=0", "tile.noise.ir_drop.bit_line_ohm=0")]
+    [InlineData("tile.noise.ir_drop.interleaved", "tile.noise.ir_drop.interleaved=true", "tile.encoding.sign=offset_digital", "tile.weights.slicing=unsigned")]
+    [InlineData(
+        "tile.noise.ir_drop.interleaved",
+        "tile.noise.ir_drop.interleaved=true",
+        "tile.noise.ir_drop.topology=source_line",
+        "tile.noise.ir_drop.word_line_ohm=null",
+        "tile.noise.ir_drop.source_line_ohm=1")]
+    [InlineData("tile.noise.ir_drop.scale", Polynomial, "tile.noise.ir_drop.scale=0")]
+    public void WiresWithoutEffectWarn(string path, params string[] settings)
+    {
+        Diagnostic warning = Assert.Single(ChipReader.Warnings(ChipReader.Read("tiny", [Nodal, .. settings])));
+        Assert.Equal(Descriptors.WithoutEffect, warning.Descriptor);
+        Assert.Equal($"tiny: $.{path}", warning.Where);
+        Assert.NotEmpty(warning.Levers);
+    }
+
+    [Fact]
+    public void WiresWithEffectDoNotWarn() => Assert.Empty(ChipReader.Warnings(ChipReader.Read("tiny", [Nodal])));
+
+    [Fact]
+    public void AChipWithWiresIsReadBack()
+    {
+        foreach (string wires in (string[])[Nodal, Polynomial])
+        {
+            ChipDescription chip = ChipReader.Read("tiny", [wires]);
+            Assert.Equal(chip.Tile.Noise.IrDrop, ChipFixture.Parse(ChipReader.Write(chip)).Tile.Noise.IrDrop);
+            Assert.NotNull(chip.Tile.Noise.IrDrop);
+        }
+    }
 
     [Fact]
     public void AllFindingsAreReportedTogether() =>
