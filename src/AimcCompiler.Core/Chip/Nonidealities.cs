@@ -35,6 +35,9 @@ public static class Nonidealities
         new("output quantization", ["tile.adc.bits", "tile.adc.bound", "tile.input.bound_management"], c => c.Tile.Adc.Bits is not null, WithoutAdc),
     ];
 
+    /// <summary>Instances and times differ; else one run says all: cells stay what they were programmed to, and nothing is drawn.</summary>
+    public static bool AreRandom(ChipDescription chip) => Of(chip).Any(n => n.IsRandom);
+
     /// <summary>Those that a chip has.</summary>
     public static ImmutableArray<Nonideality> Of(ChipDescription chip) => [.. All.Where(n => n.IsOn(chip))];
 
@@ -52,8 +55,8 @@ public static class Nonidealities
 
     private static ChipDescription With(ChipDescription chip, Func<NoiseDescription, NoiseDescription> change) => chip with { Tile = chip.Tile with { Noise = change(chip.Tile.Noise) } };
 
-    /// <summary>Analog cells where one cell holds a weight. Slices stay, so that conversions stay what they are, and become as many as codes can have; so do the levels of a
-    /// granular ADC, whose step is one level: there, without slices, the weights stay as they are.</summary>
+    /// <summary>Analog cells where one cell holds a weight. Slices stay, so that conversions stay what they are, and become as many as codes can have and a tile can hold. A granular
+    /// ADC counts levels: without slices the weights keep theirs.</summary>
     private static ChipDescription FinestWeights(ChipDescription chip)
     {
         var tile = chip.Tile;
@@ -62,25 +65,30 @@ public static class Nonidealities
             return chip;
         }
 
-        bool keepsLevels = tile.Weights.Slicing != Slicing.None;
-        if (keepsLevels ? bits == ChipValidator.MaximumWeightBits : tile.Adc is { Range: AdcRange.Granular, Bits: not null })
+        if (tile.Weights.Slicing != Slicing.None)
         {
-            return chip;
+            var finer = Enumerable.Range(bits + 1, Math.Max(0, ChipValidator.MaximumWeightBits - bits))
+                .Select(more => tile with { Weights = tile.Weights with { Bits = more } })
+                .LastOrDefault(t => new TileGeometry(t).LogicalColumns > 0);
+            return finer is null ? chip : chip with { Tile = finer };
         }
 
-        return chip with
-        {
-            Tile = keepsLevels
-                ? tile with { Weights = tile.Weights with { Bits = ChipValidator.MaximumWeightBits } }
-                : tile with
+        return tile.Adc is { Range: AdcRange.Granular, Bits: not null }
+            ? chip
+            : chip with
+            {
+                Tile = tile with
                 {
                     Weights = tile.Weights with { Bits = null },
                     Cell = tile.Cell with { Bits = null },
                     Encoding = tile.Encoding with { Flip = false },
-                    Adc = tile.Adc.Range == AdcRange.Granular ? tile.Adc with { Range = AdcRange.Max } : tile.Adc,
+                    Adc = WithoutSteps(tile.Adc),
                 },
-        };
+            };
     }
+
+    /// <summary>A granular range, which takes levels and steps to count, where nothing is converted anyway.</summary>
+    private static AdcDescription WithoutSteps(AdcDescription adc) => adc.Range == AdcRange.Granular ? adc with { Range = AdcRange.Max } : adc;
 
     /// <summary>Lossless inputs; bit-serial ones with as many bits as there can be. Steps of the input are what a granular ADC counts: they stay.</summary>
     private static ChipDescription FinestInputs(ChipDescription chip)
@@ -94,7 +102,7 @@ public static class Nonidealities
                 Tile = tile with
                 {
                     Input = tile.Input with { Bits = isSerial ? ChipValidator.MaximumInputBits : null },
-                    Adc = !isSerial && tile.Adc.Range == AdcRange.Granular ? tile.Adc with { Range = AdcRange.Max } : tile.Adc,
+                    Adc = isSerial ? tile.Adc : WithoutSteps(tile.Adc),
                 },
             };
     }

@@ -100,7 +100,7 @@ public sealed class Explainer : IDisposable
     private EvaluationResult Measure(IReadOnlyCollection<Nonideality> on, string what, CancellationToken cancellation)
     {
         var (program, partitions) = With(on);
-        if (Nonidealities.Of(program.Chip).Any(n => n.IsRandom))
+        if (Nonidealities.AreRandom(program.Chip))
         {
             return Measure(program, partitions, _options, what, cancellation);
         }
