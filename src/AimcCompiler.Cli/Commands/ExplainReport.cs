@@ -64,8 +64,9 @@ internal sealed class ExplainReport(ExplainOutcome outcome, EvaluateRequest requ
         CalibrationSamplesLeftOut = CalibrationSamples,
         Reference = Reference is { } reference ? Finite(reference) : null,
         _found.Instances,
+        Results = _found.AllOn.Select(Point).ToArray(),
         AllOff = _found.AllOff.Select(Point).ToArray(),
-        AllOn = _found.AllOn.Select((p, t) => new { p.TimeS, Mean = Finite(p.Mean), p.Std, p.Ci95, Cost = Finite(_found.Total[t].Mean), CostCi95 = _found.Total[t].Ci95 }).ToArray(),
+        Total = _found.Total.Select((c, t) => new { _found.AllOn[t].TimeS, Cost = Finite(c.Mean), CostCi95 = c.Ci95 }).ToArray(),
         Nonidealities = _found.Nonidealities.Select(n => new
         {
             n.Name,

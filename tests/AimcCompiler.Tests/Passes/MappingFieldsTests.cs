@@ -34,7 +34,7 @@ public sealed class MappingFieldsTests
     [InlineData("hermes", "tile.columns", "2")]
     [InlineData("hermes", "tile.weights.scale", "matrix")]
     [InlineData("isaac", "tile.weights.bits", "8")]
-    [InlineData("isaac", "tile.cell.bits", "1")]
+    [InlineData("isaac", "tile.columns", "8")]
     public void AFieldThatDecidesIsNamedSo(string chip, string path, string value)
     {
         Assert.True(ChipFields.DecidesMapping(path));
@@ -51,6 +51,7 @@ public sealed class MappingFieldsTests
     [InlineData("tile.input")]
     [InlineData("tile.cell")]
     [InlineData("tile")]
+    [InlineData("tile.cell.bits")]
     [InlineData("core.tiles")]
     [InlineData("mesh")]
     [InlineData("tile.encoding.pair_axis")]
