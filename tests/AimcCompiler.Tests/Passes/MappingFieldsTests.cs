@@ -34,7 +34,7 @@ public sealed class MappingFieldsTests
     [InlineData("hermes", "tile.columns", "2")]
     [InlineData("hermes", "tile.weights.scale", "matrix")]
     [InlineData("isaac", "tile.weights.bits", "8")]
-    [InlineData("isaac", "tile.columns", "8")]
+    [InlineData("isaac", "tile.rows", "2")]
     public void AFieldThatDecidesIsNamedSo(string chip, string path, string value)
     {
         Assert.True(ChipFields.DecidesMapping(path));
