@@ -3,7 +3,7 @@ using System.Text;
 namespace AimcCompiler.Reports;
 
 /// <summary>Columns in plain text: no borders, so that a pipe, a file and a terminal get the same lines.</summary>
-internal sealed class TextTable(params (string Header, bool IsNumber)[] columns)
+public sealed class TextTable(params (string Header, bool IsNumber)[] columns)
 {
     private const string Gap = "  ";
 

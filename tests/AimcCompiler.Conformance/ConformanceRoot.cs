@@ -22,6 +22,7 @@ public static class ConformanceRoot
             ConstCommand.Create(),
             ModelsCommand.Create(),
             FuzzCommand.Create(),
+            AccuracyCommand.Create(),
             WorkerCommand.Create(),
         };
         root.Options.Add(GlobalOptions.Verbose);

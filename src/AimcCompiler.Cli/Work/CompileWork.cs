@@ -59,6 +59,9 @@ internal sealed record CompileRequest
 
     public required string Chip { get; init; }
 
+    /// <summary>The chip itself, in place of one by name; null = read it.</summary>
+    public ChipDescription? Description { get; init; }
+
     public ImmutableArray<string> Overrides { get; init; } = [];
 
     public CompileOptions Options { get; init; } = new();
@@ -77,7 +80,7 @@ internal static class CompileWork
     /// <summary>From a model file to a program with all the ranges that the calibration data give.</summary>
     public static CompilationResult Run(CompileRequest request, CancellationToken cancellation)
     {
-        var chip = ChipReader.Read(request.Chip, request.Overrides);
+        var chip = request.Description ?? ChipReader.Read(request.Chip, request.Overrides);
         var graph = OnnxImporter.Import(request.Model);
         var inputs = Inputs(graph, request.Options);
         using DataSet? data = request.Calibration?.Open(request.Model, inputs);

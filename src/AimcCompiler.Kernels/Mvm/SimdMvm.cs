@@ -12,6 +12,9 @@ internal readonly struct SimdMvm<TLanes> : IMvm
 {
     private const int TileVectors = 6;
 
+    /// <summary>Rows of a matrix narrower than a register that are widened on the stack.</summary>
+    private const int NarrowRows = 1024;
+
     private static int WideColumns => 8 * TLanes.Count;
 
     public static void Multiply(
@@ -30,6 +33,10 @@ internal readonly struct SimdMvm<TLanes> : IMvm
             if (TLanes.Count > Lanes8.Count)
             {
                 SimdMvm<Lanes8>.Multiply(inputs, inputStride, vectors, cells, cellStride, rows, columns, outputs, outputStride);
+            }
+            else if (vectors >= TileVectors && columns > 0 && rows <= NarrowRows)
+            {
+                Narrow(inputs, inputStride, vectors, cells, cellStride, rows, columns, outputs, outputStride);
             }
             else
             {
@@ -71,6 +78,30 @@ internal readonly struct SimdMvm<TLanes> : IMvm
             }
 
             m += one ? 1 : TileVectors;
+        }
+    }
+
+    /// <summary>Fewer columns than a register has lanes: columns of zeros beside them, whose results are dropped.</summary>
+    [SkipLocalsInit]
+    private static void Narrow(
+        ReadOnlySpan<float> inputs, int inputStride, int vectors, ReadOnlySpan<float> cells, int cellStride, int rows, int columns, Span<float> outputs, int outputStride)
+    {
+        Span<float> wide = stackalloc float[rows * TLanes.Count];
+        Span<float> results = stackalloc float[TileVectors * TLanes.Count];
+        wide.Clear();
+        for (int r = 0; r < rows; r++)
+        {
+            cells.Slice(r * cellStride, columns).CopyTo(wide[(r * TLanes.Count)..]);
+        }
+
+        for (int m = 0; m < vectors; m += TileVectors)
+        {
+            int count = Math.Min(TileVectors, vectors - m);
+            Multiply(inputs[(m * inputStride)..], inputStride, count, wide, TLanes.Count, rows, TLanes.Count, results, TLanes.Count);
+            for (int i = 0; i < count; i++)
+            {
+                results.Slice(i * TLanes.Count, columns).CopyTo(outputs[((m + i) * outputStride)..]);
+            }
         }
     }
 

@@ -17,6 +17,9 @@ public sealed record EvaluationData(
 {
     /// <summary>(first, count) -> what the output should be; null = what ONNX Runtime's is. Called by one thread at a time.</summary>
     public Func<long, int, Tensor>? Targets { get; init; }
+
+    /// <summary>How many batches the samples make.</summary>
+    public long Batches => (Count + BatchSize - 1) / BatchSize;
 }
 
 public sealed record EvaluationOptions
@@ -35,7 +38,12 @@ public sealed record EvaluationOptions
     /// <summary>Seconds since programming; null = right after it.</summary>
     public required ImmutableArray<double?> TimesS { get; init; }
 
+    /// <summary>Programmed instances; with <see cref="TargetCi95"/> at most so many.</summary>
     public required int Instances { get; init; }
+
+    /// <summary>Stop when the 95 % interval of every time's mean is at most so wide to either side, in the metric's own unit (shares: 0 .. 1), and
+    /// <see cref="Evaluator.LeastInstances"/> have run; null = run all instances.</summary>
+    public double? TargetCi95 { get; init; }
 
     public required SimulationOptions Simulation { get; init; }
 
@@ -60,76 +68,85 @@ public sealed record EvaluationResult(long Samples, double? Reference, Immutable
 {
     /// <summary>What writing the first instance took; null where no account is kept.</summary>
     public ProgrammingReport? Programming { get; init; }
+
+    /// <summary>The metric of every instance, in their order; one list a time.</summary>
+    public ImmutableArray<ImmutableArray<double>> ByInstance { get; init; } = [];
+
+    /// <summary>Every interval is as narrow as it should be; null = nothing was asked for.</summary>
+    public bool? TargetReached { get; init; }
 }
 
 /// <summary>A metric on a data set, by time since programming and over programmed instances.</summary>
+/// <remarks>An instance and a time are one run over the samples, whose result depends on nothing else: not on how many instances or times there are, nor on their order.</remarks>
 public static class Evaluator
 {
+    /// <summary>Instances that run before an interval of their mean is believed.</summary>
+    public const int LeastInstances = 3;
+
     public static EvaluationResult Run(
         MappedProgram program, DigitalSession? reference, EvaluationData data, EvaluationOptions options, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(program);
+        using DigitalPartitions partitions = new(program);
+        return Measure(program, reference is null ? null : EvaluationReference.Of(reference, program.Batch, data, options, cancellation), data, options, partitions, cancellation);
+    }
+
+    /// <summary>The same with what several evaluations share.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="reference">What ONNX Runtime makes of the same samples; null = not known.</param>
+    /// <param name="data">The samples.</param>
+    /// <param name="options">Metric, times, instances.</param>
+    /// <param name="partitions">Of this program, or of one that differs in its chip alone.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    public static EvaluationResult Measure(
+        MappedProgram program, EvaluationReference? reference, EvaluationData data, EvaluationOptions options, DigitalPartitions partitions, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(options);
-        long batches = (data.Count + data.BatchSize - 1) / data.BatchSize;
-        var metric = Metric.Of(options.Metric, options.Peak);
-        // What ONNX Runtime says is kept only where instances are compared with it.
-        bool keeps = options.Metric == MetricKind.Agreement || (Metric.NeedsTargets(options.Metric) && data.Targets is null);
-        var expected = new Tensor?[batches];
-        double[] terms = new double[data.Count * metric.Terms];
-        double? referenceMetric = null;
-        if (reference is not null)
-        {
-            // A program that is free may come from a model that runs one sample at a time, whatever it declares.
-            int? batch = SampleBatch.FixedBatch(reference) ?? (program.Batch == BatchMode.Free ? 1 : null);
-            EachBatch(data, options, "ONNX Runtime", (index, offset, count, inputs, targets) =>
-            {
-                var output = SampleBatch.Run(inputs, batch, (_, piece) => reference.Run(piece, null, cancellation))[options.Output];
-                expected[index] = keeps ? output : null;
-                Score(output, keeps ? output : targets, offset, count, inputs);
-            }, cancellation);
-            referenceMetric = Total();
-        }
-
-        void Score(Tensor output, Tensor? target, long offset, int count, IReadOnlyDictionary<string, Tensor> inputs) => metric.Score(
-            new ScoredBatch(output, target, options.Reconstructed is { } name ? inputs[name] : null, LabelsOf(data, offset, count), count),
-            terms.AsSpan((int)offset * metric.Terms, count * metric.Terms));
-
-        double Total() => metric.Total(terms, LabelsOf(data, 0, (int)data.Count).Span);
-
-        using DigitalPartitions partitions = new(program);
-        var points = ImmutableArray.CreateBuilder<EvaluationPoint>();
+        ScoreSheet sheet = new(data, options);
+        var metrics = options.TimesS.Select(_ => new List<double>()).ToArray();
         double seconds = 0;
         ProgrammingReport? programming = null;
-        foreach (double? time in options.TimesS)
+        // All times of an instance before the next instance: what is not needed for the intervals is not run.
+        for (int instance = 0; instance < options.Instances && !IsKnown(metrics, options.TargetCi95); instance++)
         {
-            double[] metrics = new double[options.Instances];
-            for (int instance = 0; instance < options.Instances; instance++)
+            for (int t = 0; t < options.TimesS.Length; t++)
             {
+                double? time = options.TimesS[t];
                 string what = FormattableString.Invariant($"time {(time is null ? "0" : TimeText(time.Value))}, instance {instance + 1} of {options.Instances}");
                 options.Progress?.Invoke($"{what}: programming");
                 using Session session = new(program, options.Simulation with { TimeS = time, Instance = options.Simulation.Instance + instance }, partitions);
                 programming ??= session.Programming;
                 long started = Stopwatch.GetTimestamp();
                 int number = instance;
-                EachBatch(data, options, what, (index, offset, count, inputs, targets) =>
+                SampleBatches.Each(data, options, what, (index, offset, count, inputs, targets) =>
                 {
                     var outputs = session.Run(inputs, data.First + offset, null, cancellation);
-                    Score(outputs[options.Output], keeps ? expected[index] : targets, offset, count, inputs);
+                    sheet.Score(outputs[options.Output], sheet.ComparesWithReference ? reference?.Outputs[index] : targets, offset, count, inputs);
                     options.Observe?.Invoke(number, time, data.First + offset, outputs);
                 }, cancellation);
                 seconds += Stopwatch.GetElapsedTime(started).TotalSeconds;
-                metrics[instance] = Total();
+                metrics[t].Add(sheet.Total());
             }
-
-            points.Add(Summarize(time, metrics));
         }
 
-        return new EvaluationResult(data.Count, referenceMetric, points.ToImmutable(), data.Count * (double)options.Instances * options.TimesS.Length / Math.Max(seconds, 1e-9))
+        int instances = metrics.Max(m => m.Count);
+        return new EvaluationResult(
+            data.Count,
+            reference?.Metric,
+            [.. options.TimesS.Select((time, t) => Summarize(time, metrics[t]))],
+            data.Count * (double)instances * options.TimesS.Length / Math.Max(seconds, 1e-9))
         {
             Programming = programming,
+            ByInstance = [.. metrics.Select(m => m.ToImmutableArray())],
+            TargetReached = options.TargetCi95 is null ? null : IsKnown(metrics, options.TargetCi95),
         };
     }
+
+    /// <summary>Every interval is as narrow as it should be.</summary>
+    private static bool IsKnown(List<double>[] metrics, double? target) =>
+        target is { } width && metrics.All(m => m.Count >= LeastInstances && Summarize(null, m).Ci95 <= width);
 
     /// <summary>Mean, deviation and the half width of the 95 % interval of the mean.</summary>
     public static EvaluationPoint Summarize(double? time, IReadOnlyList<double> metrics)
@@ -158,39 +175,5 @@ public static class Evaluator
         }
 
         return FormattableString.Invariant($"{seconds}s");
-    }
-
-    private static ReadOnlyMemory<int> LabelsOf(EvaluationData data, long offset, int count) =>
-        data.Labels is null ? default : data.Labels.AsMemory((int)(data.First + offset), count);
-
-    private static void EachBatch(
-        EvaluationData data, EvaluationOptions options, string what, Action<long, long, int, IReadOnlyDictionary<string, Tensor>, Tensor?> run, CancellationToken cancellation)
-    {
-        long batches = (data.Count + data.BatchSize - 1) / data.BatchSize;
-        long done = 0;
-        Lock reading = new();
-        try
-        {
-            Parallel.For(0, batches, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, options.Simulation.Threads), CancellationToken = cancellation }, index =>
-            {
-                long offset = index * data.BatchSize;
-                int count = (int)Math.Min(data.BatchSize, data.Count - offset);
-                IReadOnlyDictionary<string, Tensor> inputs;
-                Tensor? targets;
-                lock (reading)
-                {
-                    inputs = data.Batch(data.First + offset, count);
-                    targets = data.Targets?.Invoke(data.First + offset, count);
-                }
-
-                run(index, offset, count, inputs, targets);
-                long finished = Interlocked.Add(ref done, count);
-                options.Progress?.Invoke(FormattableString.Invariant($"{what}: {finished} of {data.Count} samples"));
-            });
-        }
-        catch (AggregateException e) when (e.Flatten().InnerExceptions.FirstOrDefault(i => i is DiagnosticException or OperationCanceledException or DigitalException) is { } cause)
-        {
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(cause);
-        }
     }
 }

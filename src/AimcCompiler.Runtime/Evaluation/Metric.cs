@@ -81,6 +81,9 @@ public abstract class Metric
     /// <summary>A share of samples or pairs, 0 .. 1.</summary>
     public static bool IsShare(MetricKind kind) => !NeedsTargets(kind);
 
+    /// <summary>All but the mean error.</summary>
+    public static bool MoreIsBetter(MetricKind kind) => kind != MetricKind.Mse;
+
     /// <summary>Terms of a batch, <see cref="Terms"/> for each sample in turn.</summary>
     /// <exception cref="DiagnosticException">Output and target, or output and input, have different sizes.</exception>
     public void Score(ScoredBatch batch, Span<double> terms)

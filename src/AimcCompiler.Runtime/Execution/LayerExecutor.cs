@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Numerics;
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
 using AimcCompiler.Kernels;
@@ -286,6 +287,9 @@ internal sealed class LayerExecutor
         private readonly uint[] _ordinals = new uint[Strip];
         private readonly double[] _scales = new double[Strip];
         private readonly float[] _results;
+
+        /// <summary>What a code of each slice counts.</summary>
+        private readonly double[] _sliceWeights;
         private readonly int[] _codes;
         private readonly long[] _longs;
         private float[] _uniforms = [];
@@ -303,6 +307,7 @@ internal sealed class LayerExecutor
             _slices = isTiles ? _physics.Weights.Slices : 1;
             int widest = isTiles ? _layer.Blocks.Max(b => b.Columns) : 0;
             int tallest = isTiles ? _layer.Blocks.Max(b => b.Rows) : 0;
+            _sliceWeights = [.. Enumerable.Range(0, _slices).Select(slice => isTiles ? _physics.SliceWeight(slice) * _physics.LsbOf(slice) : 1)];
             _inputs = new float[Strip * _rows];
             _scaled = new float[tallest];
             _acc = new double[_slices * Strip * _columns];
@@ -334,8 +339,12 @@ internal sealed class LayerExecutor
                 }
             }
 
-            Array.Clear(_acc);
-            Array.Clear(_digital);
+            for (int slice = 0; slice < _slices; slice++)
+            {
+                _acc.AsSpan(slice * Strip * _columns, count * _columns).Clear();
+            }
+
+            _digital.AsSpan(0, count * _columns).Clear();
             switch (_owner._path)
             {
                 case LayerPath.Integer:
@@ -381,18 +390,25 @@ internal sealed class LayerExecutor
             double codeScale = isReference ? _physics.CodeScale * _physics.Input.MaxCode : _physics.CodeScale;
             for (int m = 0; m < count; m++)
             {
-                for (int n = 0; n < _columns; n++)
+                // Per column: the digital corrections, then the slices in order.
+                var sums = _digital.AsSpan(m * _columns, _columns);
+                for (int slice = 0; slice < _slices; slice++)
                 {
-                    double sum = _digital[(m * _columns) + n];
-                    for (int slice = 0; slice < _slices; slice++)
+                    double weight = _sliceWeights[slice];
+                    var slices = _acc.AsSpan(((slice * Strip) + m) * _columns, _columns);
+                    for (int n = 0; n < sums.Length; n++)
                     {
-                        double weight = _owner._path == LayerPath.Tiles ? _physics.SliceWeight(slice) * _physics.LsbOf(slice) : 1;
-                        sum += weight * _acc[(((slice * Strip) + m) * _columns) + n];
+                        sums[n] += weight * slices[n];
                     }
+                }
 
-                    float weightScale = _layer.Scales.Length == 1 ? _layer.Scales[0] : _layer.Scales[n];
-                    double value = sum * (codeScale * _scales[m] * weightScale);
-                    _results[n] = (float)(_layer.Bias.IsEmpty ? value : value + _layer.Bias[n]);
+                double scale = codeScale * _scales[m];
+                var weightScales = _layer.Scales.AsSpan();
+                var bias = _layer.Bias.AsSpan();
+                for (int n = 0; n < sums.Length; n++)
+                {
+                    double value = sums[n] * (scale * weightScales[weightScales.Length == 1 ? 0 : n]);
+                    _results[n] = (float)(bias.IsEmpty ? value : value + bias[n]);
                 }
 
                 gatherer.Scatter(_results, first + m, output);
@@ -461,12 +477,29 @@ internal sealed class LayerExecutor
             Converters.Quantize(vector, scale, _physics.Input.MinCode, _physics.Input.MaxCode, codes);
         }
 
+        /// <summary>The largest magnitude; not a number if one of them is.</summary>
         private static float Scale(ReadOnlySpan<float> vector)
         {
             float scale = 0;
-            foreach (float value in vector)
+            int i = 0;
+            if (vector.Length >= Vector<float>.Count)
             {
-                scale = Math.Max(scale, Math.Abs(value));
+                // The order does not matter to a maximum.
+                var largest = Vector<float>.Zero;
+                for (; i <= vector.Length - Vector<float>.Count; i += Vector<float>.Count)
+                {
+                    largest = Vector.Max(largest, Vector.Abs(new Vector<float>(vector[i..])));
+                }
+
+                for (int lane = 0; lane < Vector<float>.Count; lane++)
+                {
+                    scale = Math.Max(scale, largest[lane]);
+                }
+            }
+
+            for (; i < vector.Length; i++)
+            {
+                scale = Math.Max(scale, Math.Abs(vector[i]));
             }
 
             return scale;

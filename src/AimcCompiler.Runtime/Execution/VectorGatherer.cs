@@ -157,6 +157,10 @@ internal abstract class VectorGatherer
             int x = (position % _output[2] * _strides[2]) - _pads[2];
             int plane = _input[0] * _input[1] * _input[2];
             int next = 0;
+            int height = _input[1];
+            int width = _input[2];
+            int kernel = _kernel[2];
+            int step = _dilations[2];
             for (int c = 0; c < _channels; c++)
             {
                 var channel = input.Slice(((image * _channels) + c) * plane, plane);
@@ -166,18 +170,25 @@ internal abstract class VectorGatherer
                     for (int ky = 0; ky < _kernel[1]; ky++)
                     {
                         int iy = y + (ky * _dilations[1]);
-                        if ((uint)iz >= (uint)_input[0] || (uint)iy >= (uint)_input[1])
+                        if ((uint)iz >= (uint)_input[0] || (uint)iy >= (uint)height)
                         {
-                            destination.Slice(next, _kernel[2]).Clear();
-                            next += _kernel[2];
+                            destination.Slice(next, kernel).Clear();
+                            next += kernel;
                             continue;
                         }
 
-                        int row = ((iz * _input[1]) + iy) * _input[2];
-                        for (int kx = 0; kx < _kernel[2]; kx++)
+                        var row = channel.Slice(((iz * height) + iy) * width, width);
+                        if (step == 1 && x >= 0 && x + kernel <= width)
                         {
-                            int ix = x + (kx * _dilations[2]);
-                            destination[next++] = (uint)ix < (uint)_input[2] ? channel[row + ix] : 0f;
+                            row.Slice(x, kernel).CopyTo(destination[next..]);
+                            next += kernel;
+                            continue;
+                        }
+
+                        for (int kx = 0; kx < kernel; kx++)
+                        {
+                            int ix = x + (kx * step);
+                            destination[next++] = (uint)ix < (uint)width ? row[ix] : 0f;
                         }
                     }
                 }

@@ -78,6 +78,48 @@ public sealed class EvaluatorTests
         }
     }
 
+    /// <summary>What ran is the beginning of what would have run, and it ended as soon as the intervals of all times were narrow enough.</summary>
+    [Theory]
+    [InlineData(0.02)]
+    [InlineData(0.04)]
+    [InlineData(0.08)]
+    public void InstancesStopWhenEveryIntervalIsNarrowEnough(double width)
+    {
+        var options = Options() with { Instances = 60, TimesS = [null, 86400] };
+        var program = Classifier(new PcmLikeDevice(4, 1, 1)).Program();
+        var all = Evaluator.Run(program, null, Data(16), options);
+        var some = Evaluator.Run(program, null, Data(16), options with { TargetCi95 = width });
+        int ran = some.Results[0].Instances;
+        Assert.InRange(ran, Evaluator.LeastInstances + 1, 59);
+        Assert.All(some.Results, r => Assert.Equal(ran, r.Instances));
+        Assert.True(some.TargetReached);
+        Assert.Null(all.TargetReached);
+        bool IsKnown(int instances) => all.ByInstance.All(m => Evaluator.Summarize(null, [.. m.Take(instances)]).Ci95 <= width);
+        Assert.Equal(Enumerable.Range(Evaluator.LeastInstances, 60).First(IsKnown), ran);
+        for (int t = 0; t < 2; t++)
+        {
+            Assert.Equal<double>(all.ByInstance[t].Take(ran), some.ByInstance[t]);
+            Assert.Equal(Evaluator.Summarize(options.TimesS[t], some.ByInstance[t]), some.Results[t]);
+        }
+    }
+
+    [Fact]
+    public void AnIntervalThatStaysTooWideRunsAllInstances()
+    {
+        var result = Evaluator.Run(Classifier(new PcmLikeDevice(4, 1, 1)).Program(), null, Data(16), Options() with { Instances = 5, TargetCi95 = 1e-9 });
+        Assert.Equal(5, result.Results[0].Instances);
+        Assert.False(result.TargetReached);
+    }
+
+    [Fact]
+    public void ThreeInstancesRunWhereNothingVaries()
+    {
+        var result = Evaluator.Run(Classifier(null).Program(), null, Data(16), Options() with { Instances = 9, TargetCi95 = 1e-9 });
+        Assert.Equal(3, result.Results[0].Instances);
+        Assert.Equal(0, result.Results[0].Ci95);
+        Assert.True(result.TargetReached);
+    }
+
     [Fact]
     public void BatchesAndThreadsDoNotChangeAResult()
     {

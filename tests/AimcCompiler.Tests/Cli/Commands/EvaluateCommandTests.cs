@@ -227,6 +227,179 @@ public sealed class EvaluateCommandTests : DataFixture
         Assert.DoesNotContain("AIMC3005", with.Output + with.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>A point of the grid is what an evaluation with the same settings says: one that shares a compile, and one that has its own.</summary>
+    [Fact]
+    public void EveryPointIsTheEvaluationWithItsSettings()
+    {
+        string[] noisy = ["--chip", "hermes", "--chips", "auto", "--calibrate", _evaluate[^1], "--time", "1d", "--instances", "3", "--metric", "mse"];
+        JsonElement varied = EvaluateAnew([.. noisy, "--vary", "adc.bits=3,6,null", "--vary", "rows=2,4"]);
+        Assert.Equal(["tile.adc.bits", "tile.rows"], varied.GetProperty("vary").EnumerateArray().Select(p => p.GetString()));
+        JsonElement[] points = [.. varied.GetProperty("points").EnumerateArray()];
+        Assert.Equal(6, points.Length);
+        Assert.Equal([2, 1, 2, 1, 2, 1], points.Select(p => p.GetProperty("tiles_used").GetInt32() / Math.Max(1, points[1].GetProperty("tiles_used").GetInt32())));
+        foreach (JsonElement point in points)
+        {
+            JsonElement values = point.GetProperty("values");
+            JsonElement alone = EvaluateAnew([.. noisy, .. values.EnumerateObject().SelectMany(v => new[] { "--set", $"{v.Name}={v.Value.GetRawText()}" })]);
+            Assert.True(JsonElement.DeepEquals(alone.GetProperty("results"), point.GetProperty("results")), $"{values}: {point} is not {alone}");
+            Assert.Equal(alone.GetProperty("reference").GetDouble(), varied.GetProperty("reference").GetDouble());
+        }
+
+        Assert.Equal(6, points.Select(p => p.GetProperty("results")[0].GetProperty("mean").GetDouble()).Distinct().Count());
+    }
+
+    /// <summary>A program that is compiled takes what leaves its mapping as it is, ranges that were not measured among it, and says so of the rest.</summary>
+    [Fact]
+    public void AProgramIsVariedWhereItsMappingStays()
+    {
+        string program = Path.Combine(Folder, "net.aimc");
+        string[] shared = ["--time", "1d", "--instances", "2", "--metric", "sqnr", "--vary", "cell.device=ideal,pcm_like", "--vary", "noise.output=null,0.05", "--format", "json"];
+        Succeed(CompileCommand.Create(), _model, "--chip", "hermes", "-o", program, "--calibrate", _evaluate[^1]);
+        string compiled = Succeed(EvaluateCommand.Create(), [program, "--compare", _model, "--data", _evaluate[^1], .. shared]);
+        string anew = Succeed(EvaluateCommand.Create(), [_model, "--chip", "hermes", "--calibrate", _evaluate[^1], "--data", _evaluate[^1], .. shared]);
+        Assert.Equal(Means(anew), Means(compiled));
+        Assert.Equal(4, Means(compiled).Distinct().Count());
+
+        Fails("give the .onnx instead of the .aimc", [program, "--data", _evaluate[^1], "--vary", "rows=2,4"]);
+        Fails("tile.input.bits", [program, "--data", _evaluate[^1], "--vary", "input.bits=4..6"]);
+
+        static double[] Means(string json)
+        {
+            using var document = JsonDocument.Parse(json);
+            return [.. document.RootElement.GetProperty("points").EnumerateArray().Select(p => p.GetProperty("results")[0].GetProperty("mean").GetDouble())];
+        }
+    }
+
+    /// <summary>Samples that ranges are taken from count for no point, also for those that need no ranges.</summary>
+    [Fact]
+    public void EveryPointCountsTheSameSamples()
+    {
+        string data = Write("many.npy", TestModel.Random(5, 520, 4).Floats, 520, 4);
+        JsonElement varied = EvaluateOf([_model, "--chip", "hermes", "--data", data, "--metric", "mse", "--vary", "adc.range=fixed,calibrated", "--vary", "adc.bound=null"], fails: true);
+        Assert.Equal(JsonValueKind.Undefined, varied.ValueKind);
+        varied = EvaluateOf([_model, "--chip", "hermes", "--set", "tile.input.management=abs_max", "--set", "tile.input.dynamic_scale=true", "--data", data, "--metric", "mse", "--vary", "adc.bits=null,8"], fails: false);
+        Assert.Equal(8, varied.GetProperty("samples").GetInt64());
+        Assert.Equal(512, varied.GetProperty("calibration_samples_left_out").GetInt64());
+    }
+
+    [Fact]
+    public void ATableOfValuesHasALineForEachTime()
+    {
+        string[] noisy = [_model, "--chip", "hermes", "--calibrate", _evaluate[^1], "--data", _evaluate[^1], "--metric", "mse", "--time", "25s,1y", "--vary", "adc.bits=4..6"];
+        string[] lines = Succeed(EvaluateCommand.Create(), noisy).TrimEnd().Split('\n');
+        Assert.Equal(2 + 1 + 6, lines.Length);
+        Assert.Equal(["tile.adc.bits", "time", "mse", "instances", "std", "95", "%", "+-"], lines[2].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(["4", "25s", "4", "1y", "5", "25s", "5", "1y", "6", "25s", "6", "1y"], lines[3..].SelectMany(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries).Take(2)));
+        string[] csv = Succeed(EvaluateCommand.Create(), [.. noisy, "--format", "csv"]).TrimEnd().Split('\n');
+        Assert.Equal("tile.adc.bits,tiles_used,time_s,instances,mean,std,ci95", csv[0]);
+        Assert.Equal(7, csv.Length);
+        Assert.All(csv, l => Assert.Equal(6, l.Count(c => c == ',')));
+    }
+
+    [Fact]
+    public void ATargetIsInPointsForSharesAndElseInTheMetricsUnit()
+    {
+        string labels = Save("labels.bin", [.. s_data.Chunk(4).Select(x => (byte)Array.IndexOf(x, x.Max()))]);
+        string[] noisy = ["--chip", "aihwkit-default", "--time", "1y"];
+        JsonElement share = EvaluateAnew([.. noisy, "--set", "tile.noise.output=0.6", "--labels", labels, "--target-ci", "8"]);
+        int ran = share.GetProperty("results")[0].GetProperty("instances").GetInt32();
+        Assert.InRange(ran, 4, 99);
+        Assert.InRange(share.GetProperty("results")[0].GetProperty("ci95").GetDouble(), 0, 0.08);
+        Assert.True(share.GetProperty("target_reached").GetBoolean());
+        Assert.Equal(8, share.GetProperty("target_ci").GetDouble());
+        JsonElement decibel = EvaluateAnew([.. noisy, "--metric", "sqnr", "--target-ci", "0.5"]);
+        Assert.InRange(decibel.GetProperty("results")[0].GetProperty("ci95").GetDouble(), 0, 0.5);
+        JsonElement bounded = EvaluateAnew([.. noisy, "--metric", "sqnr", "--target-ci", "0.0001", "--instances", "4"]);
+        Assert.Equal(4, bounded.GetProperty("results")[0].GetProperty("instances").GetInt32());
+        Assert.False(bounded.GetProperty("target_reached").GetBoolean());
+        string[] text = [_model, "--data", _evaluate[^1], .. noisy, "--metric", "sqnr", "--instances", "4", "--target-ci"];
+        Assert.Contains("4 instances do not tell every mean to +- 0.0001 dB", Succeed(EvaluateCommand.Create(), [.. text, "0.0001"]), StringComparison.Ordinal);
+        Assert.Contains("every mean is known to +- 50 dB after 3 instances", Succeed(EvaluateCommand.Create(), [.. text, "50"]), StringComparison.Ordinal);
+        Assert.Equal(JsonValueKind.Null, EvaluateAnew([.. noisy, "--metric", "sqnr"]).GetProperty("target_reached").ValueKind);
+    }
+
+    [Fact]
+    public void AnExplanationNamesWhatTheChipHas()
+    {
+        string[] explain = ["--chip", "aihwkit-default", "--set", "tile.weights.bits=6", "--set", "tile.cell.bits=5", "--metric", "sqnr", "--time", "25s,1y", "--instances", "3", "--explain"];
+        JsonElement found = EvaluateAnew(explain);
+        JsonElement[] all = [.. found.GetProperty("nonidealities").EnumerateArray()];
+        Assert.Equal(
+            ["accumulated read noise", "drift", "input quantization", "output noise", "output quantization", "programming error", "weight quantization"],
+            all.Select(n => n.GetProperty("name").GetString()!).Order());
+        double[] costs = [.. all.Select(n => n.GetProperty("results")[1].GetProperty("alone_off").GetProperty("cost").GetDouble())];
+        Assert.Equal(costs.OrderDescending(), costs);
+        Assert.Equal(3, found.GetProperty("instances").GetInt32());
+        Assert.Equal(2, found.GetProperty("all_off").GetArrayLength());
+        Assert.Equal(2, found.GetProperty("without_drift_compensation").GetArrayLength());
+        Assert.Equal(0, found.GetProperty("stays_on").GetArrayLength());
+        Assert.Equal(2, found.GetProperty("layers").GetArrayLength());
+        Assert.Equal(7, found.GetProperty("layers")[0].GetProperty("alone_on_sqnr_db").EnumerateObject().Count());
+
+        // The plain evaluation is the line "all on".
+        Assert.True(JsonElement.DeepEquals(EvaluateAnew([.. explain[..^1]]).GetProperty("results"), found.GetProperty("results")));
+        Assert.Equal(
+            found.GetProperty("all_off").EnumerateArray().Zip(found.GetProperty("results").EnumerateArray(), (off, on) => off.GetProperty("mean").GetDouble() - on.GetProperty("mean").GetDouble()),
+            found.GetProperty("total").EnumerateArray().Select(r => r.GetProperty("cost").GetDouble()),
+            (a, b) => Math.Abs(a - b) < 1e-9);
+
+        string program = Path.Combine(Folder, "net.aimc");
+        Succeed(CompileCommand.Create(), [_model, .. explain[..6], "-o", program]);
+        string text = Succeed(EvaluateCommand.Create(), program, "--compare", _model, "--data", _evaluate[^1], "--metric", "sqnr", "--explain");
+        Assert.Contains("stays on: weight quantization (the program is compiled already; give the .onnx instead of the .aimc)", text, StringComparison.Ordinal);
+        Assert.Contains("no drift compensation", text, StringComparison.Ordinal);
+        Assert.Contains("5 instances, the same in every line", text, StringComparison.Ordinal);
+        string[] csv = Succeed(EvaluateCommand.Create(), [_model, "--data", _evaluate[^1], .. explain, "--format", "csv"]).TrimEnd().Split('\n');
+        Assert.Equal(1 + (2 * (2 + 14 + 1)), csv.Length);
+        Assert.All(csv, l => Assert.Equal(8, l.Count(c => c == ',')));
+    }
+
+    [Theory]
+    [InlineData("greater than 0", "--target-ci", "0")]
+    [InlineData("an interval takes 3", "--target-ci", "1", "--instances", "2")]
+    [InlineData("--vary is given too", "--explain", "--vary", "adc.bits=4..6")]
+    [InlineData("does not go with --explain", "--explain", "--target-ci", "1")]
+    [InlineData("nothing for --explain", "--explain", "--ideal")]
+    [InlineData("runs several", "--explain", "--save-outputs", "SAVED")]
+    [InlineData("runs several", "--vary", "adc.bits=4..6", "--save-outputs", "SAVED")]
+    [InlineData("no field of", "--vary", "adc.bots=4..6")]
+    [InlineData("of 272 points", "--vary", "adc.bits=1..16", "--vary", "weights.bits=1..17")]
+    [InlineData("tile.adc.bits", "--vary", "adc.bits=4,99")]
+    public void WhatDoesNotGoTogetherIsADiagnostic(string message, params string[] options) =>
+        Fails(message, [_model, "--chip", "aihwkit-default", "--data", _evaluate[^1], .. options.Select(o => o == "SAVED" ? Path.Combine(Folder, "saved.npz") : o)]);
+
+    [Fact]
+    public void TheHelpSaysUnitsAndBounds()
+    {
+        string help = string.Join(' ', Succeed(EvaluateCommand.Create(), "--help").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("points for shares (0.2 = 0.2 points of accuracy)", help, StringComparison.Ordinal);
+        Assert.Contains("at most 256 points", help, StringComparison.Ordinal);
+        Assert.Contains("--explain", help, StringComparison.Ordinal);
+    }
+
+    private static void Fails(string message, params string[] arguments)
+    {
+        var (exitCode, _, error) = CommandLine.Run(EvaluateCommand.Create(), arguments);
+        Assert.Equal(1, exitCode);
+        Assert.Contains(message, error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Without the chip of the other tests.</summary>
+    private JsonElement EvaluateAnew(string[] options) => EvaluateOf([_model, "--data", _evaluate[^1], .. options], fails: false);
+
+    private static JsonElement EvaluateOf(string[] arguments, bool fails)
+    {
+        var (exitCode, output, error) = CommandLine.Run(EvaluateCommand.Create(), [.. arguments, "--format", "json"]);
+        Assert.True(exitCode == (fails ? 1 : 0), error);
+        if (fails)
+        {
+            return default;
+        }
+
+        using var document = JsonDocument.Parse(output);
+        return document.RootElement.Clone();
+    }
+
     [Fact]
     public void DrawnSignedBytesAreSigned()
     {
