@@ -85,6 +85,22 @@ public sealed class AimcReaderTests
         Assert.Single(Assert.Throws<DiagnosticException>(() => ChipReader.Parse(System.Text.Encoding.UTF8.GetBytes(chip.ToJsonString()), "old", fillsMissing: true)).Diagnostics);
     }
 
+    /// <summary>A field of the chip that was not there yet is off; a file of today must have it.</summary>
+    [Fact]
+    public void WhatTheChipOfAnOlderFileLacksIsOff()
+    {
+        ReadOnlySpan<byte> field = "\"weight\": null,"u8;
+        byte[] file = [.. Valid];
+        int at = file.AsSpan().IndexOf(field);
+        Assert.True(at > 0);
+        file.AsSpan(at, field.Length).Fill((byte)' ');
+        SampleProgram.Reseal(file);
+        Assert.Contains("weight", Refuse(file).Message, StringComparison.Ordinal);
+        file[4] = 2;
+        SampleProgram.Reseal(file);
+        Assert.Equal(AimcReader.Read(Valid, "new.aimc").Chip.Tile, AimcReader.Read(file, "old.aimc").Chip.Tile);
+    }
+
     [Fact]
     public void OtherFilesAreNotPrograms()
     {

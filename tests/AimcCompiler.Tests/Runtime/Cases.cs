@@ -24,9 +24,10 @@ internal static class Cases
         return [.. Enumerable.Range(0, count).Select(_ => least + ((greatest - least) * (float)random.NextDouble()))];
     }
 
-    /// <summary>DAC of the definition: rint(clip(x / s) max).</summary>
+    /// <summary>DAC of the definition: rint(clip(x / s) max); mid-rise codes are the odd numbers next to clip(x / s) max.</summary>
     public static long InputCode(float x, float scale, InputEncoding input) =>
-        scale == 0 ? 0 : (long)MathF.Round(Math.Clamp(x / scale, input.IsUnsigned ? 0f : -1f, 1f) * input.MaxCode, MidpointRounding.ToEven);
+        scale == 0 ? 0 : input.IsMidRise
+            ? Math.Clamp((2 * (long)Math.Round(((Math.Clamp(x / scale, -1f, 1f) * (input.MaxCode / 2f)) - 0.5), MidpointRounding.ToEven)) + 1, input.MinCode, input.MaxCode) : (long)MathF.Round(Math.Clamp(x / scale, input.IsUnsigned ? 0f : -1f, 1f) * input.MaxCode, MidpointRounding.ToEven);
 
     /// <summary>int64 sums of codes with the one final scaling of semantics.md.</summary>
     public static float[] Integer(LayerSpec spec, float[] x)
