@@ -103,6 +103,11 @@ public sealed class EngineEqualityTests
         {
             var chip = Chips.Coded(t => t.With(s_gaussian) with { Adc = t.Adc with { Bits = 5 }, Noise = t.Noise with { Output = 0.05 } });
             yield return ($"{packing} groups", new LayerSpec(chip, 6, 2) { Codes = Cases.Codes(3, 36, 7), Scales = [1] }.Grouped(3, packing), null);
+            foreach (var (name, change, _) in Wires().Where(w => w.Analog && !w.Name.Contains("bound", StringComparison.Ordinal)))
+            {
+                var wired = chip with { Tile = change(chip.Tile) };
+                yield return ($"{packing} groups, {name}", new LayerSpec(wired, 6, 2) { Codes = Cases.Codes(3, 36, 7), Scales = [1] }.Grouped(3, packing), null);
+            }
         }
     }
 
