@@ -23,9 +23,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Producer = manifest.Producer,
             ModelName = manifest.ModelName,
             ModelSha256 = manifest.ModelSha256,
-            Chip = version < AimcFormat.FirstWithWholeChip
-                ? ChipReader.ParseOlder(Encoding.UTF8.GetBytes(manifest.ChipJson), "chip description")
-                : ChipReader.Parse(Encoding.UTF8.GetBytes(manifest.ChipJson), "chip description"),
+            Chip = ChipReader.Parse(Encoding.UTF8.GetBytes(manifest.ChipJson), "chip description", fillsMissing: version < AimcFormat.FirstWithPeriphery),
             Chips = manifest.Chips,
             Values = [.. manifest.Values.Select(v => new ProgramValue(v.Name, (TensorType)v.Type, [.. v.Shape]) { Nominal = [.. v.Nominal], IsUnranked = v.Unranked })],
             Inputs = [.. manifest.Inputs],

@@ -53,19 +53,10 @@ public static class ChipReader
     /// <param name="where">Names the file in errors.</param>
     /// <param name="folder">Where a device table is looked up; null = tables must be embedded, and no file is touched.</param>
     /// <param name="overrides">Settings such as <c>tile.rows=512</c>, applied in order.</param>
+    /// <param name="fillsMissing">The text is from before some fields were: what is missing is off.</param>
     /// <exception cref="DiagnosticException">The description is invalid.</exception>
     public static ChipDescription Parse(
-        ReadOnlyMemory<byte> utf8Json, string where, string? folder = null, IReadOnlyList<string>? overrides = null) =>
-        ParseTree(utf8Json, where, folder, overrides, fillsAbsent: false);
-
-    /// <summary>A description that an older version wrote: fields that it did not know are taken as null, off.</summary>
-    /// <param name="utf8Json">The description's bytes.</param>
-    /// <param name="where">Names it in errors.</param>
-    /// <exception cref="DiagnosticException">The description is invalid.</exception>
-    public static ChipDescription ParseOlder(ReadOnlyMemory<byte> utf8Json, string where) => ParseTree(utf8Json, where, null, null, fillsAbsent: true);
-
-    private static ChipDescription ParseTree(
-        ReadOnlyMemory<byte> utf8Json, string where, string? folder, IReadOnlyList<string>? overrides, bool fillsAbsent)
+        ReadOnlyMemory<byte> utf8Json, string where, string? folder = null, IReadOnlyList<string>? overrides = null, bool fillsMissing = false)
     {
         if (utf8Json.Length > LimitedFile.MaximumBytes)
         {
@@ -88,11 +79,16 @@ public static class ChipReader
                 throw new DiagnosticException(Descriptors.InvalidChip, $"{where}: $", "must be an object");
             }
 
+            if (fillsMissing)
+            {
+                ChipDefaults.Fill(chip);
+            }
+
             NormalizeDevice(chip);
             ChipOverrides.Apply(chip, overrides ?? [], Report, device => DeviceJson.Normalize(device, where, folder, Report));
             NormalizeDevice(chip); // tile.cell.device.file can be set too
             findings.ThrowIfErrors();
-            new ChipShape(Report, fillsAbsent).Check(chip);
+            new ChipShape(Report).Check(chip);
             findings.ThrowIfErrors();
             ChipDescription description = SortSources(SortTable(chip.Deserialize<ChipDescription>(ChipJson.Options)!, where));
             ChipValidator.Validate(description, where).ThrowIfErrors();

@@ -7,9 +7,7 @@ namespace AimcCompiler.Core;
 
 /// <summary>Holds a JSON tree to the types of the chip description: every field there, none unknown, each of its type, numbers finite.
 /// What passes can be deserialized without failing.</summary>
-/// <param name="report">Takes path, message and levers of every finding.</param>
-/// <param name="fillsAbsent">Fields that are not there become null (a device's distribution, normal): a description of before they were known.</param>
-internal sealed class ChipShape(Action<string, string, string[]> report, bool fillsAbsent = false)
+internal sealed class ChipShape(Action<string, string, string[]> report)
 {
     /// <summary>Columns of a row of a device table: the fifth may be null, the sixth be left out.</summary>
     private const int TableColumns = 6;
@@ -161,10 +159,6 @@ internal sealed class ChipShape(Action<string, string, string[]> report, bool fi
             if (json.TryGetPropertyValue(field.Name, out JsonNode? value))
             {
                 Check(value, field.PropertyType, field.IsSetNullable, $"{path}.{field.Name}");
-            }
-            else if (fillsAbsent && (field.IsSetNullable || field.PropertyType == typeof(NoiseDistribution)))
-            {
-                json[field.Name] = field.IsSetNullable ? null : JsonValue.Create(ChipJson.NameOf(NoiseDistribution.Normal));
             }
             else
             {

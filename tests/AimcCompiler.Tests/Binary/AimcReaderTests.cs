@@ -77,12 +77,12 @@ public sealed class AimcReaderTests
 
         Assert.True(cell["device"]!.AsObject().Remove("distribution"));
         byte[] old = System.Text.Encoding.UTF8.GetBytes(chip.ToJsonString());
-        var read = ChipReader.ParseOlder(old, "old").Tile.Cell;
+        var read = ChipReader.Parse(old, "old", fillsMissing: true).Tile.Cell;
         Assert.Equal((null, null, null, null), (read.Significance, read.Programming, read.Variation, read.Temperature));
         Assert.Equal(new GaussianDevice(0.1, null, NoiseScaling.Independent), read.Device);
         Assert.Equal(5, Assert.Throws<DiagnosticException>(() => ChipReader.Parse(old, "new")).Diagnostics.Length);
         cell.Remove("g_max_us");
-        Assert.Single(Assert.Throws<DiagnosticException>(() => ChipReader.ParseOlder(System.Text.Encoding.UTF8.GetBytes(chip.ToJsonString()), "old")).Diagnostics);
+        Assert.Single(Assert.Throws<DiagnosticException>(() => ChipReader.Parse(System.Text.Encoding.UTF8.GetBytes(chip.ToJsonString()), "old", fillsMissing: true)).Diagnostics);
     }
 
     [Fact]
