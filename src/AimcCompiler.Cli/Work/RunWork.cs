@@ -121,7 +121,10 @@ internal static class RunWork
 
         string? comparedWith = request.Compare is not null ? "onnx_runtime" : compared.Any(c => c is not null) ? "test_set" : null;
         return new RunOutcome(
-            [.. names.Select((n, i) => (n, outputs[i], compared[i]))], comparedLayers, [.. files], draws, comparedWith, session.ClippedConversions.Sum(), warnings) { Programming = session.Programming };
+            [.. names.Select((n, i) => (n, outputs[i], compared[i]))], comparedLayers, [.. files], draws, comparedWith, session.ClippedConversions.Sum(), warnings)
+        {
+            Programming = session.Programming,
+        };
     }
 
     /// <summary>The inputs and, where they are a test set, what it says of each output.</summary>

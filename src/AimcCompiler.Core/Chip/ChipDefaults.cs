@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 
@@ -10,9 +9,6 @@ internal static class ChipDefaults
 {
     public static void Fill(JsonObject chip) => Fill(chip, typeof(ChipDescription));
 
-    private static Type DeviceOf(JsonObject device) =>
-        device["name"]?.GetValueKind() == JsonValueKind.String && ChipJson.Devices.TryGetValue(device["name"]!.GetValue<string>(), out Type? type) ? type : typeof(DeviceDescription);
-
     private static void Fill(JsonObject json, Type type)
     {
         foreach (JsonPropertyInfo field in ChipJson.Fields(type))
@@ -20,7 +16,7 @@ internal static class ChipDefaults
             bool isThere = json.TryGetPropertyValue(field.Name, out JsonNode? value);
             if (value is JsonObject child && field.PropertyType.IsClass)
             {
-                Fill(child, field.PropertyType == typeof(DeviceDescription) ? DeviceOf(child) : field.PropertyType);
+                Fill(child, TypeOf(child, field.PropertyType));
             }
             else if (!isThere && (field.IsSetNullable || Nullable.GetUnderlyingType(field.PropertyType) is not null))
             {
@@ -32,4 +28,10 @@ internal static class ChipDefaults
             }
         }
     }
+
+    /// <summary>The fields of a device are those of its name.</summary>
+    private static Type TypeOf(JsonObject json, Type type) =>
+        type == typeof(DeviceDescription) && json["name"] is JsonValue name && name.TryGetValue(out string? text) && ChipJson.Devices.TryGetValue(text, out Type? device)
+            ? device
+            : type;
 }

@@ -7,7 +7,6 @@ namespace AimcCompiler.Core;
 
 /// <summary>Holds a JSON tree to the types of the chip description: every field there, none unknown, each of its type, numbers finite.
 /// What passes can be deserialized without failing.</summary>
-/// <param name="report">Takes path, message and levers of every finding.</param>
 internal sealed class ChipShape(Action<string, string, string[]> report)
 {
     /// <summary>Columns of a row of a device table: the fifth may be null, the sixth be left out.</summary>

@@ -19,8 +19,42 @@ public static partial class Draws
     /// <remarks>extra is what else distinguishes the draw: a <see cref="Time"/>, an <see cref="Event"/>, or 0.</remarks>
     public static void Normals(in CellStream stream, DrawPurpose purpose, ulong extra, int row, int firstColumn, Span<float> normals)
     {
-        var (c2, c3) = Words(in stream, purpose, row, firstColumn);
+        var (c2, c3) = Counters(in stream, purpose, row, firstColumn);
         Fill(Key(stream.Seed, stream.Instance, extra), (uint)row, c2, c3, firstColumn, normals);
+    }
+
+    /// <summary>One number in (0, 1) per column, named like <see cref="Normals"/>: odd multiples of 2^-24, as many below 1/2 as above.</summary>
+    public static void Uniforms(in CellStream stream, DrawPurpose purpose, ulong extra, int row, int firstColumn, Span<float> uniforms)
+    {
+        var (c2, c3) = Counters(in stream, purpose, row, firstColumn);
+        ulong key = Key(stream.Seed, stream.Instance, extra);
+        Span<uint> words = stackalloc uint[BlockColumns];
+        for (int done = 0; done < uniforms.Length;)
+        {
+            int column = firstColumn + done;
+            int offset = column % BlockColumns;
+            int count = Math.Min(BlockColumns - offset, uniforms.Length - done);
+            uint c0 = (uint)(column / BlockColumns) * Philox.BlockCounters;
+            if (Lanes16.IsSupported)
+            {
+                Philox.Block<Lanes16>(key, c0, (uint)row, c2, c3, words);
+            }
+            else if (Lanes8.IsSupported)
+            {
+                Philox.Block<Lanes8>(key, c0, (uint)row, c2, c3, words);
+            }
+            else
+            {
+                Philox.Block<Lanes1>(key, c0, (uint)row, c2, c3, words);
+            }
+
+            for (int i = 0; i < count; i++)
+            {
+                uniforms[done + i] = ((words[offset + i] >> 9) + 0.5f) * (1f / 8388608f);
+            }
+
+            done += count;
+        }
     }
 
     /// <summary>One standard normal per output of a row block in one MVM, columns <paramref name="firstColumn"/> and on.</summary>
@@ -54,14 +88,13 @@ public static partial class Draws
     /// <summary>Names an evaluation time.</summary>
     public static ulong Time(double timeS) => BitConverter.DoubleToUInt64Bits(timeS);
 
-    private static (uint C2, uint C3) Words(in CellStream stream, DrawPurpose purpose, int row, int firstColumn)
+    private static (uint C2, uint C3) Counters(in CellStream stream, DrawPurpose purpose, int row, int firstColumn)
     {
         Debug.Assert(stream.Layer is >= 0 and < 1 << 20 && stream.Slice is >= 0 and < 1 << 6 && stream.Pair is >= 0 and < 1 << 4);
         Debug.Assert(stream.Polarity is 0 or 1 && stream.Copy is >= 0 and < 1 << 16 && row >= 0 && firstColumn >= 0);
         uint c2 = ((uint)stream.Layer << 12) | ((uint)stream.Slice << 6) | ((uint)stream.Pair << 2) | ((uint)stream.Polarity << 1)
             | (stream.IsUnitColumn ? 1u : 0u);
-        uint c3 = ((uint)purpose << 16) | (uint)stream.Copy;
-        return (c2, c3);
+        return (c2, ((uint)purpose << 16) | (uint)stream.Copy);
     }
 
     private static ulong Key(ulong seed, int instance, ulong extra)

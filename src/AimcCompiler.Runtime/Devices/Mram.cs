@@ -24,7 +24,7 @@ internal sealed class Mram(MramDevice device, CellDescription cell, double? nois
         }
 
         float[] chances = new float[draws.Length];
-        Draws.Uniforms(in stream, DrawPurpose.WriteError, pulse, row, firstColumn, chances);
+        Draws.Chances(in stream, DrawPurpose.WriteError, pulse, row, firstColumn, chances);
         for (int i = 0; i < draws.Length; i++)
         {
             draws[i] += chances[i] <= device.WriteError.Value ? WriteError : 0;

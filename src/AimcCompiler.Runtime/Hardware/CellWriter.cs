@@ -35,7 +35,7 @@ internal sealed class CellWriter
     private float[] _pulseDraws = [];
     private float[] _factors = [];
     private float[] _stuck = [];
-    private float[] _uniforms = [];
+    private float[] _run = [];
 
     /// <param name="physics">The layer's tiles.</param>
     /// <param name="block">Which cells.</param>
@@ -68,7 +68,7 @@ internal sealed class CellWriter
 
         if (_effects.DeadTiles > 0)
         {
-            Draws.Uniforms(Physical(0, 0), DrawPurpose.DeadTile, (ulong)block.Tile, 0, 0, one);
+            Draws.Chances(Physical(0, 0), DrawPurpose.DeadTile, (ulong)block.Tile, 0, 0, one);
             _isDead = one[0] <= _effects.DeadTiles;
         }
 
@@ -317,16 +317,16 @@ internal sealed class CellWriter
         int stride = stream.IsUnitColumn ? 1 : _places.Stride;
         int first = stream.IsUnitColumn ? _places.UnitColumn : _places.FirstColumn(stream.Slice, stream.Polarity);
         int length = ((draws.Length - 1) * stride) + 1;
-        if (_uniforms.Length < length)
+        if (_run.Length < length)
         {
-            _uniforms = new float[length];
+            _run = new float[length];
         }
 
-        var run = _uniforms.AsSpan(0, length);
+        var run = _run.AsSpan(0, length);
         var place = Physical(stream.Pair, _places.DeviceOf(stream.Polarity));
         if (purpose == DrawPurpose.Stuck)
         {
-            Draws.Uniforms(in place, purpose, (ulong)_places.Tile, _places.Row(blockRow, stream.Polarity), first, run);
+            Draws.Chances(in place, purpose, (ulong)_places.Tile, _places.Row(blockRow, stream.Polarity), first, run);
         }
         else
         {
@@ -373,7 +373,7 @@ internal sealed class CellWriter
         }
 
         float[] chances = new float[lines];
-        Draws.Uniforms(Physical(0, 0), purpose, (ulong)_places.Tile, 0, 0, chances);
+        Draws.Chances(Physical(0, 0), purpose, (ulong)_places.Tile, 0, 0, chances);
         return Array.ConvertAll(chances, c => c <= fraction);
     }
 

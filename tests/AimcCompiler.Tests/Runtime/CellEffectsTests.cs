@@ -49,7 +49,10 @@ public sealed class CellEffectsTests
         var chip = Single(t => t.With(new GaussianDevice(0.04, null, NoiseScaling.Independent)));
         ProgrammingDescription verify = s_oneShot with
         {
-            Method = ProgrammingMethod.WriteVerify, ToleranceUs = toleranceUs, ToleranceFraction = toleranceFraction, MaxPulses = 3,
+            Method = ProgrammingMethod.WriteVerify,
+            ToleranceUs = toleranceUs,
+            ToleranceFraction = toleranceFraction,
+            MaxPulses = 3,
         };
         var verified = chip with { Tile = chip.Tile with { Cell = chip.Tile.Cell with { Programming = verify } } };
         var report = Report(Uniform(verified, 0));

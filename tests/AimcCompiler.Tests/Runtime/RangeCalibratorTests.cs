@@ -93,6 +93,33 @@ public sealed class RangeCalibratorTests
         Assert.Equal(quiet.Layers[0].AdcRanges[0], loud.Layers[0].AdcRanges[0]);
     }
 
+    /// <summary>A range is the network's, not that of one broken, warm or mistuned chip.</summary>
+    [Fact]
+    public void RangesAreMeasuredOnWholeCells()
+    {
+        float[] data = Cases.Floats(5, 100 * Rows);
+        var spec = Spec(calibrates: true);
+        var broken = spec.Chip with
+        {
+            Tile = spec.Chip.Tile with
+            {
+                Cell = spec.Chip.Tile.Cell with
+                {
+                    Variation = new VariationDescription { Device = 0.2, Chip = 0.3 },
+                    Temperature = new TemperatureDescription { ReferenceK = 250, GlobalPerK = 0.01, StatePerK = null },
+                },
+                Noise = spec.Chip.Tile.Noise with
+                {
+                    Faults = new FaultDescription { StuckOff = 0.2, StuckOn = 0.2, StuckAt = null, DeadRows = 0.2, DeadColumns = null, DeadTiles = null },
+                },
+            },
+        };
+        var whole = RangeCalibrator.Complete(spec.Program(), [Batch(data)]);
+        var calibrated = RangeCalibrator.Complete((spec with { Chip = broken }).Program(), [Batch(data)]);
+        Assert.Equal(whole.Layers[0].AdcRanges.AsEnumerable(), calibrated.Layers[0].AdcRanges.AsEnumerable());
+        Assert.NotNull(calibrated.Chip.Tile.Noise.Faults);
+    }
+
     [Fact]
     public void CalibrationCanBeCancelled()
     {

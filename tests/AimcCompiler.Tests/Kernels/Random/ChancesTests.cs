@@ -2,7 +2,7 @@ using AimcCompiler.Kernels;
 
 namespace AimcCompiler.Tests.Kernels;
 
-public sealed class UniformsTests
+public sealed class ChancesTests
 {
     private const double StandardErrors = 5;
 
@@ -15,7 +15,7 @@ public sealed class UniformsTests
         float[] u = new float[Count];
         for (int row = 0; row < 1000; row++)
         {
-            Draws.Uniforms(in s_stream, DrawPurpose.Stuck, 0, row, 0, u.AsSpan(row * 1000, 1000));
+            Draws.Chances(in s_stream, DrawPurpose.Stuck, 0, row, 0, u.AsSpan(row * 1000, 1000));
         }
 
         Assert.All(u, v => Assert.InRange(v, float.Epsilon, 1));
@@ -32,18 +32,18 @@ public sealed class UniformsTests
     public void EveryLaneWidthHasTheSameBits()
     {
         float[] scalar = new float[333];
-        Draws.FillUniforms<Lanes1>(7, 1, 2, 3, 5, scalar);
+        Draws.FillChances<Lanes1>(7, 1, 2, 3, 5, scalar);
         float[] wide = new float[333];
         if (Lanes8.IsSupported)
         {
-            Draws.FillUniforms<Lanes8>(7, 1, 2, 3, 5, wide);
+            Draws.FillChances<Lanes8>(7, 1, 2, 3, 5, wide);
             Assert.Equal(scalar, wide);
         }
 
         if (Lanes16.IsSupported)
         {
             Array.Clear(wide);
-            Draws.FillUniforms<Lanes16>(7, 1, 2, 3, 5, wide);
+            Draws.FillChances<Lanes16>(7, 1, 2, 3, 5, wide);
             Assert.Equal(scalar, wide);
         }
     }
@@ -52,11 +52,11 @@ public sealed class UniformsTests
     public void ARunDoesNotDependOnItsCut()
     {
         float[] whole = new float[500];
-        Draws.Uniforms(in s_stream, DrawPurpose.Stuck, 9, 4, 3, whole);
+        Draws.Chances(in s_stream, DrawPurpose.Stuck, 9, 4, 3, whole);
         for (int first = 0; first < whole.Length; first += 41)
         {
             float[] part = new float[Math.Min(41, whole.Length - first)];
-            Draws.Uniforms(in s_stream, DrawPurpose.Stuck, 9, 4, 3 + first, part);
+            Draws.Chances(in s_stream, DrawPurpose.Stuck, 9, 4, 3 + first, part);
             Assert.Equal(whole[first..(first + part.Length)], part);
         }
     }
