@@ -56,7 +56,7 @@ public static class EvaluateCommand
             "aimc evaluate lenet5.aimc --data test.idx3-ubyte.gz --labels test.idx1-ubyte.gz --time 25s,1h,1d,1y --instances 5",
             "aimc evaluate lenet5.onnx --chip hermes --data test.npy --labels labels.npy --calibrate train.npy",
             "aimc evaluate lenet5.aimc --data test.npy --labels labels.npy --time 1d,1y --target-ci 0.2",
-            "aimc evaluate lenet5.onnx --chip hermes --data test.npy --labels labels.npy --vary adc.bits=4..10 --vary weights.bits=4,8",
+            "aimc evaluate lenet5.onnx --chip hermes --data test.npy --labels labels.npy --vary adc.bits=4..10 --vary rows=128,256",
             "aimc evaluate lenet5.onnx --chip aihwkit-default --data test.npy --labels labels.npy --time 1y --explain",
             "aimc evaluate resnet8.onnx --chip float --data cifar10.bin --shape 32x32x3 --dtype uint8 --layout \"nhwc->nchw\" --labels labels.bin",
             "aimc evaluate autoencoder.onnx --chip hermes --data sounds.npy --labels anomalies.txt --metric reconstruction-auc") { file, data, labels, targets, compare, time, instances, targetCi, vary, explain, limit, metric, outputName, peak, save };

@@ -50,6 +50,8 @@ internal static class AccuracyCommand
                 Checked("--instances", parsed.GetValue(instances));
                 Checked("--limit", parsed.GetValue(limit));
                 using ProgressReporter progress = new(console);
+                // Now: the repository may move on while this runs.
+                string facts = AccuracyRun.Facts();
                 Dictionary<string, object> figures = [];
                 foreach (string table in wanted)
                 {
@@ -67,8 +69,8 @@ internal static class AccuracyCommand
                         "curve" => Curve(run, all.First(m => m.Name == CurveModel), console, token),
                         _ => Explain(run, all.First(m => m.Name == CurveModel), console, token),
                     };
-                    string facts = string.Create(CultureInfo.InvariantCulture, $"{AccuracyRun.Facts()}, {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");
-                    text = MarkedSection.Replace(text, table, $"{content}\nMade by `{line}` ({facts}).\n", document);
+                    string seconds = string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");
+                    text = MarkedSection.Replace(text, table, $"{content}\nMade by `{line}` ({facts}, {seconds}).\n", document);
                     // After every table: one that takes long is not lost with the next.
                     AtomicFile.Write(document, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
                     figures.Add(table, figure);
@@ -77,7 +79,7 @@ internal static class AccuracyCommand
                 progress.Dispose();
                 if (parsed.GetValue(json) is { } file)
                 {
-                    ResultOutput.Write(console, ReportJson.Write(new { SchemaVersion = 1, Facts = AccuracyRun.Facts(), Tables = figures }), file);
+                    ResultOutput.Write(console, ReportJson.Write(new { SchemaVersion = 1, Facts = facts, Tables = figures }), file);
                 }
 
                 console.Output.WriteLine($"wrote {string.Join(", ", wanted)} to {Printable.Of(document, 400)}");
