@@ -8,8 +8,8 @@ internal static class AimcFormat
     /// <summary>The newest version this code reads, and the one it writes.</summary>
     public const uint Version = 3;
 
-    /// <summary>Before it a chip description lacks fields, which are then off.</summary>
-    public const uint FirstWithPeriphery = 3;
+    /// <summary>The first version whose chip descriptions have every field; in older ones what is absent is off.</summary>
+    public const uint FirstWithWholeChip = 3;
 
     public const int Alignment = 64;
 
