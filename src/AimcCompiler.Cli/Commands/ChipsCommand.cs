@@ -113,6 +113,9 @@ public static class ChipsCommand
                 }
 
                 break;
+            case JsonArray numbers when numbers.All(n => n is JsonValue):
+                yield return (path, Printable.Of(string.Join(", ", numbers.Select(n => n!.ToString()))), SourceOf(path, sources));
+                break;
             case JsonArray rows:
                 yield return (path, Text($"{rows.Count} rows"), SourceOf(path, sources));
                 break;

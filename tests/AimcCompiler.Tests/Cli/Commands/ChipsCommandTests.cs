@@ -44,6 +44,21 @@ public sealed class ChipsCommandTests
     }
 
     [Fact]
+    public void ListsOfNumbersAreShownAndTablesCounted()
+    {
+        var (_, output, _) = CommandLine.Run(
+            ChipsCommand.Create(),
+            "hermes",
+            "--set",
+            "tile.cell.significance=[1,2,4]",
+            "--set",
+            """tile.cell.device={"name":"pcm_custom","g_reference_us":25,"t0_s":20,"read_time_s":1e-7,"programming_us":[0.25,2],"drift":[[0,0.1,0.04],[25,0.05,0.01]],"read":null}""");
+        Assert.Matches("tile.cell.significance +1, 2, 4 +set by the user", output);
+        Assert.Matches("tile.cell.device.programming_us +0.25, 2 ", output);
+        Assert.Matches("tile.cell.device.drift +2 rows ", output);
+    }
+
+    [Fact]
     public void JsonOfAChipIsAChipFile()
     {
         var (_, output, _) = CommandLine.Run(ChipsCommand.Create(), "isaac", "--format", "json");
