@@ -20,7 +20,7 @@ public sealed class RunTests : IDisposable
         Tensor images = Batch(5);
         string input = Arrays.WriteNpy(_folder.File("input.npy"), images, 0, 5);
         string folder = _folder.File("new/folder");
-        JsonElement run = AimcTool.Json("run", program, "--input", $"input={input}", "--output", folder);
+        JsonElement run = AimcTool.Json("run", program, "--input", $"input={input}", "--preprocess", "none", "--output", folder);
         Assert.Equal(Path.Combine(folder, "logits.npy"), Assert.Single(run.GetProperty("files").EnumerateArray()).GetString());
         Tensor logits = Arrays.ReadNpy(Path.Combine(folder, "logits.npy"));
         Assert.Equal(TensorType.Float, logits.Type);

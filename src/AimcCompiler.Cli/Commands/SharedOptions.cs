@@ -157,7 +157,7 @@ internal sealed class DataFileOptions
 
     private readonly Option<string?> _dtype = new("--dtype") { Description = "Element type of raw binary data, as in uint8 or float32", HelpName = "TYPE" };
 
-    private readonly Option<string?> _preprocess = new("--preprocess") { Description = "Preprocessing file (default: MODEL.preprocess.json beside the model)", HelpName = "FILE.json" };
+    private readonly Option<string?> _preprocess = new("--preprocess") { Description = "Preprocessing file (default: the program's own, else MODEL.preprocess.json beside the model); none = the data are the inputs", HelpName = "FILE.json|none" };
 
     private readonly Option<double?> _scale = new("--scale") { Description = "Multiplies raw values, before mean and std" };
 

@@ -35,6 +35,9 @@ internal enum ChannelOrder
 internal sealed record Preprocess(
     double? Scale = null, ImmutableArray<double>? Mean = null, ImmutableArray<double>? Std = null, DataLayout? Layout = null, ChannelOrder? ChannelOrder = null)
 {
+    /// <summary>In place of a file: only the options apply.</summary>
+    public const string None = "none";
+
     private const int MaxBytes = 1 << 20;
 
     /// <summary>True when values change, not only their places.</summary>
@@ -48,12 +51,17 @@ internal sealed record Preprocess(
 
     /// <summary>What applies to data of a model: options go before a file's fields, the file that was named before the program's own, that before the one beside the model.</summary>
     /// <param name="options">The user's options.</param>
-    /// <param name="file">The file that the user named; null = none.</param>
+    /// <param name="file">The file that the user named, or <see cref="None"/>; null = not named.</param>
     /// <param name="program">What a program says, named; null = nothing.</param>
     /// <param name="model">The model or program; null = none.</param>
     /// <exception cref="DiagnosticException">A file cannot be read, or is none.</exception>
     public static Preprocess Of(Preprocess options, string? file, (string Name, string Json)? program, string? model)
     {
+        if (file == None)
+        {
+            return options;
+        }
+
         if (file is null && program is { } stored)
         {
             return options.Over(DataLimits.Guarded(stored.Name, () => Parse(stored.Name, Encoding.UTF8.GetBytes(stored.Json))));

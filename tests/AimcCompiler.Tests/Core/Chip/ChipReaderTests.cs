@@ -229,8 +229,8 @@ public sealed class ChipReaderTests
     [Theory]
     [InlineData("tinny", "tiny")]
     [InlineData("ISAAC", "isaac")]
-    [InlineData("aihwkit", "aihwkit-default")]
-    [InlineData("xyzzy", "aihwkit-default", "float", "hermes", "isaac", "tiny")]
+    [InlineData("aihwkit", "aihwkit-hwa", "aihwkit-default")]
+    [InlineData("xyzzy", "aihwkit-default", "aihwkit-hwa", "diana", "float", "hermes", "isaac", "mythic", "mythic-unverified", "neurram", "puma", "raella", "sonos", "tiny")]
     public void AnUnknownChipSuggestsNames(string name, params string[] levers)
     {
         Diagnostic finding = Assert.Single(ChipFixture.FindingsWith(name));

@@ -19,7 +19,7 @@ public sealed class NonidealitiesTests
         { "hermes", [], ["programming error", "drift", "accumulated read noise", "input quantization", "output quantization"] },
         { "aihwkit-default", [], ["programming error", "drift", "accumulated read noise", "input quantization", "output noise", "output quantization"] },
         { "aihwkit-default", ["tile.cell.device.drift_scale=null", "tile.noise.read=0.01", "tile.adc.bits=null", "tile.input.bound_management=null", "tile.input.bits=null"], ["programming error", "accumulated read noise", "instantaneous read noise", "output noise"] },
-        { "float", ["""tile.cell.device={"name":"gaussian","programming_sigma":0.02,"read_sigma":0.01,"scaling":"independent"}"""], ["programming error", "instantaneous read noise"] },
+        { "float", ["""tile.cell.device={"name":"gaussian","programming_sigma":0.02,"read_sigma":0.01,"scaling":"independent","distribution":"normal"}"""], ["programming error", "instantaneous read noise"] },
         { "aihwkit-default", [Table, "tile.weights.bits=8", "tile.cell.bits=7"], ["weight quantization", "programming error", "drift", "instantaneous read noise", "input quantization", "output noise", "output quantization"] },
     };
 

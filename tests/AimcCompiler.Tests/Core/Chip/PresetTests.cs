@@ -10,7 +10,8 @@ public sealed class PresetTests
 
     [Fact]
     public void ThePresetsAreThose() =>
-        Assert.Equal(["aihwkit-default", "float", "hermes", "isaac", "tiny"], ChipReader.PresetNames);
+        Assert.Equal(
+            ["aihwkit-default", "aihwkit-hwa", "diana", "float", "hermes", "isaac", "mythic", "mythic-unverified", "neurram", "puma", "raella", "sonos", "tiny"], ChipReader.PresetNames);
 
     [Theory]
     [MemberData(nameof(Presets))]
