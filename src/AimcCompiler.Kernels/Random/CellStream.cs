@@ -71,6 +71,9 @@ public enum DrawPurpose
 
     /// <summary>Read noise of cells, referred to an output.</summary>
     WeightNoise = 35,
+
+    /// <summary>The sum of the read noise of a column's devices in one MVM.</summary>
+    ReadOfColumn = 40,
 }
 
 /// <summary>Which devices of a layer a run of draws belongs to (semantics.md, Randomness): everything but weight row and

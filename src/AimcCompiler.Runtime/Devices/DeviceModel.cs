@@ -78,6 +78,13 @@ public abstract class DeviceModel
         }
     }
 
+    /// <exception cref="DiagnosticException">The model cannot tell of this time.</exception>
+    public void CheckTime(double timeS)
+    {
+        Span<float> one = [(float)GMaxUs];
+        Conductances(one, timeS, default, 0, 0, one);
+    }
+
     /// <summary>Standard deviations of the read noise per MVM, from the targets and the present state: the model's own and the chip's,
     /// which are independent and add in quadrature.</summary>
     public void ReadSigmas(ReadOnlySpan<float> targetUs, ReadOnlySpan<float> conductanceUs, double? timeS, Span<float> sigmaUs)

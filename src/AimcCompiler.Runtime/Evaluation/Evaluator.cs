@@ -104,6 +104,14 @@ public static class Evaluator
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(options);
+        var tile = program.Chip.Tile;
+        var device = DeviceModel.Create(tile.Cell, tile.Noise.Read, tile.Noise.TemperatureK);
+        foreach (double time in options.TimesS.OfType<double>())
+        {
+            // Before the work of the times that come first.
+            device.CheckTime(time);
+        }
+
         ScoreSheet sheet = new(data, options);
         var metrics = options.TimesS.Select(_ => new List<double>()).ToArray();
         double seconds = 0;

@@ -16,6 +16,8 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
     private float[] _powers = [];
     private float[] _terms = [];
     private float[] _uniforms = [];
+    private float[] _readSquares = [];
+    private float[] _readVariances = [];
     private float[] _magnitudes = [];
     private float[] _load = [];
     private float[] _far = [];
@@ -244,6 +246,14 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
             return;
         }
 
+        if (block.ReadVariance.Length > 0)
+        {
+            Mvm.Multiply(pulses, stride, vectors, (negative ? block.Negative[slice] : block.Positive[slice])!, columns, rows, columns, column, columns);
+            AddColumnNoise(block, slice, negative, pulses, stride, vectors, events, pulseKey, column);
+            TakeDrop(block, slice, negative, pulses, stride, vectors, column);
+            return;
+        }
+
         // Every read has its own cells.
         Grow(ref _noisy, rows * columns);
         for (int m = 0; m < vectors; m++)
@@ -258,6 +268,41 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         }
 
         TakeDrop(block, slice, negative, pulses, stride, vectors, column);
+    }
+
+    /// <summary>Read noise of all devices of a column in one draw: N(0, sum over rows of sigma^2 x^2).</summary>
+    private void AddColumnNoise(
+        ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> pulses, int stride, int vectors, in ReadEvents events, uint pulseKey, Span<float> column)
+    {
+        int rows = block.Block.Rows;
+        int columns = block.Block.Columns;
+        Grow(ref _readSquares, vectors * rows);
+        Grow(ref _readVariances, vectors * columns);
+        for (int m = 0; m < vectors; m++)
+        {
+            var pulse = pulses.Slice(m * stride, rows);
+            var square = _readSquares.AsSpan(m * rows, rows);
+            for (int r = 0; r < rows; r++)
+            {
+                square[r] = pulse[r] * pulse[r];
+            }
+        }
+
+        int polarity = negative ? 1 : 0;
+        Mvm.Multiply(_readSquares, rows, vectors, block.ReadVariance[(2 * slice) + polarity]!, columns, rows, columns, _readVariances, columns);
+        CellStream stream = new(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, slice, Pair: 0, polarity, block.Block.Copy);
+        var draws = _draws.AsSpan(0, columns);
+        for (int m = 0; m < vectors; m++)
+        {
+            ulong readEvent = Draws.Event(events.Samples[m], events.Ordinals[m], pulseKey);
+            Draws.Normals(stream, DrawPurpose.ReadOfColumn, readEvent, block.Block.RowBlock, FirstColumn(block.Block), draws);
+            var outputs = column.Slice(m * columns, columns);
+            var variances = _readVariances.AsSpan(m * columns, columns);
+            for (int c = 0; c < columns; c++)
+            {
+                outputs[c] = MathF.FusedMultiplyAdd(MathF.Sqrt(variances[c]), draws[c], outputs[c]);
+            }
+        }
     }
 
     private void TakeDrop(ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> pulses, int stride, int vectors, Span<float> column)

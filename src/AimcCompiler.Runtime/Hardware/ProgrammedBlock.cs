@@ -31,6 +31,10 @@ internal sealed class ProgrammedBlock
 
     public float[]?[] NegativeSigma { get; }
 
+    /// <summary>Variance of the read noise of the cells of each conversion, both polarities together where they are subtracted in the array: by 2 slice + polarity. Empty where
+    /// it is drawn for each device.</summary>
+    public float[]?[] ReadVariance { get; private set; } = [];
+
     /// <summary>Columns that hold the complement; null without flip.</summary>
     public bool[]?[] Flipped { get; }
 
@@ -136,9 +140,37 @@ internal sealed class ProgrammedBlock
             }
         }
 
+        if (physics.Device.HasReadNoise && layout is null && options is { Engine: EngineKind.Fast, ReadNoise: ReadNoiseDraws.Column })
+        {
+            result.ReadVariance = ReadVariances(result, physics.SubtractsInArray);
+        }
+
         result.Wires = layout is null ? null : BlockWires.Apply(result, layout, physics.SubtractsInArray, encoding.IsDifferential);
         result.Drop = PolynomialDrop.Of(physics, result, options);
         return result;
+    }
+
+    private static float[]?[] ReadVariances(ProgrammedBlock block, bool subtracts)
+    {
+        var variances = new float[2 * block.PositiveSigma.Length][];
+        for (int slice = 0; slice < block.PositiveSigma.Length; slice++)
+        {
+            variances[2 * slice] = Squares(block.PositiveSigma[slice]!, subtracts ? block.NegativeSigma[slice] : null);
+            variances[(2 * slice) + 1] = subtracts || block.NegativeSigma[slice] is not { } other ? null! : Squares(other, null);
+        }
+
+        return variances;
+
+        static float[] Squares(float[] sigma, float[]? other)
+        {
+            float[] squares = new float[sigma.Length];
+            for (int i = 0; i < squares.Length; i++)
+            {
+                squares[i] = (sigma[i] * sigma[i]) + (other is null ? 0 : other[i] * other[i]);
+            }
+
+            return squares;
+        }
     }
 
     /// <summary>Target contents of one row and slice.</summary>

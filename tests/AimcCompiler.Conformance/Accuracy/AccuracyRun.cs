@@ -12,7 +12,7 @@ namespace AimcCompiler.Conformance;
 /// <param name="Chip">The chip.</param>
 /// <param name="Samples">Samples that count.</param>
 /// <param name="Reference">ONNX Runtime's top-1 accuracy on them.</param>
-/// <param name="Points">One a time; empty where it failed.</param>
+/// <param name="Points">One a time, not a number where the device was not measured so long; empty where it failed.</param>
 /// <param name="SamplesPerSecond">Samples x instances x times over the time spent running them.</param>
 /// <param name="Failure">Why there is no figure; null = there is.</param>
 internal sealed record AccuracyRow(
@@ -31,12 +31,14 @@ internal sealed class AccuracyRun(int instances, long limit, ImmutableArray<doub
         try
         {
             // On a chip that draws nothing one instance says all, and time changes nothing.
+            var tile = ChipReader.Read(chip).Tile;
             bool isRandom = Nonidealities.AreRandom(ChipReader.Read(chip));
-            var request = Request(model, chip);
+            double last = DeviceModel.Create(tile.Cell, tile.Noise.Read, tile.Noise.TemperatureK).MaximumTimeS ?? double.PositiveInfinity;
+            var request = Request(model, chip) with { TimesS = [.. timesS.Where(t => t <= last).Select(t => (double?)t)] };
             var outcome = EvaluateWork.Run(isRandom ? request : request with { Instances = 1, TimesS = [timesS[0]] }, cancellation);
             var points = outcome.Result.Results;
             return new AccuracyRow(
-                model.Name, model.Set, chip, outcome.Result.Samples, outcome.Result.Reference, isRandom ? points : [.. timesS.Select(t => points[0] with { TimeS = t })], outcome.Result.SamplesPerSecond, null);
+                model.Name, model.Set, chip, outcome.Result.Samples, outcome.Result.Reference, [.. timesS.Select(t => isRandom ? points.FirstOrDefault(p => p.TimeS == t) ?? new EvaluationPoint(t, 0, double.NaN, null, null) : points[0] with { TimeS = t })], outcome.Result.SamplesPerSecond, null);
         }
         catch (DiagnosticException e)
         {

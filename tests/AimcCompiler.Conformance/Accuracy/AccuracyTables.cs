@@ -16,7 +16,7 @@ internal static class AccuracyTables
         text.Append($"|---|---|---|---|---|{string.Concat(timesS.Select(_ => "---|"))}---|\n");
         foreach (var row in rows)
         {
-            string points = row.Failure is null ? string.Concat(row.Points.Select(p => $" {Percent(p.Mean)}{(p.Std is { } std ? $" ± {Points(std)}" : "")} |")) : string.Concat(timesS.Select(_ => " - |"));
+            string points = row.Failure is null ? string.Concat(row.Points.Select(p => double.IsNaN(p.Mean) ? " not measured |" : $" {Percent(p.Mean)}{(p.Std is { } std ? $" ± {Points(std)}" : "")} |")) : string.Concat(timesS.Select(_ => " - |"));
             string instances = row.Failure is null ? row.Points[0].Instances.ToString(CultureInfo.InvariantCulture) : "-";
             text.Append(CultureInfo.InvariantCulture, $"| {row.Model} | {row.Set} | {row.Samples:N0} | {(row.Reference is { } r ? Percent(r) : "-")} | {row.Chip} |{points} {instances} |\n");
         }

@@ -8,7 +8,8 @@ internal static class Cases
 {
     public static readonly SimulationOptions Stepwise = new() { Engine = EngineKind.Stepwise, Threads = 1 };
 
-    public static readonly SimulationOptions Fast = new() { Engine = EngineKind.Fast, Threads = 1 };
+    /// <summary>Every draw as the definition has it.</summary>
+    public static readonly SimulationOptions Fast = new() { Engine = EngineKind.Fast, ReadNoise = ReadNoiseDraws.Device, Threads = 1 };
 
     public static readonly SimulationOptions Ideal = new() { Ideal = true, Threads = 1 };
 

@@ -30,7 +30,7 @@ public sealed class LayerStatisticsTests
         });
         LayerSpec spec = new(chip, Rows, 1) { Contents = s_weights };
         double variance = s_input.Sum(x => 2 * Read * Read * x * (double)x) + (2 * conversions * Output * Output);
-        AssertMoments(Product(), variance, Same(spec, Cases.Fast));
+        AssertReads(Product(), variance, spec);
     }
 
     /// <summary>A bit-serial MVM reads its cells at each pulse: var y = sum of (pulse weight x pulse)^2 2 sigma^2, and output noise at each conversion.</summary>
@@ -57,7 +57,7 @@ public sealed class LayerStatisticsTests
         }
 
         variance += (1 + 4 + 16) / 49.0 * Output * Output;
-        AssertMoments(mean, variance, Same(new LayerSpec(chip, Rows, 1) { Contents = s_weights }, Cases.Fast));
+        AssertReads(mean, variance, new LayerSpec(chip, Rows, 1) { Contents = s_weights });
     }
 
     /// <summary>Accumulated pulses have one conversion: one draw of output noise, in units of full-scale input.</summary>
@@ -72,7 +72,7 @@ public sealed class LayerStatisticsTests
             Noise = t.Noise with { Output = Output },
         });
         double mean = Enumerable.Range(0, Rows).Sum(r => MathF.Round(s_input[r] * 7, MidpointRounding.ToEven) * (double)s_weights[r] / 7);
-        AssertMoments(mean, Output * Output, Same(new LayerSpec(chip, Rows, 1) { Contents = s_weights }, Cases.Fast));
+        AssertReads(mean, Output * Output, new LayerSpec(chip, Rows, 1) { Contents = s_weights });
     }
 
     /// <summary>Programming errors of aihwkit's PCM (sigma in uS = 0.26348 + 1.965 x - 1.1731 x^2), over columns and instances.
@@ -133,7 +133,7 @@ public sealed class LayerStatisticsTests
     {
         var chip = Chips.Analog(t => t.With(new GaussianDevice(null, 0.05, NoiseScaling.Proportional)));
         double variance = s_input.Zip(s_weights, (x, u) => Math.Pow(0.05 * x * u, 2)).Sum();
-        AssertMoments(Product(), variance, Same(new LayerSpec(chip, Rows, 1) { Contents = s_weights }, Cases.Fast));
+        AssertReads(Product(), variance, new LayerSpec(chip, Rows, 1) { Contents = s_weights });
     }
 
     /// <summary>A unit column has noise of its own, which counts 2^(B-1) at each pulse.</summary>
@@ -160,8 +160,32 @@ public sealed class LayerStatisticsTests
             variance += perDevice * (1 + (8 * 8));
         }
 
-        AssertMoments(mean, variance, Same(new LayerSpec(chip, Rows, 1) { Codes = codes }, Cases.Fast));
+        AssertReads(mean, variance, new LayerSpec(chip, Rows, 1) { Codes = codes });
     }
+
+    /// <summary>Noise that is drawn for each column: columns and samples are independent, and a sample keeps its noise in any batch.</summary>
+    [Fact]
+    public void ColumnsAndSamplesDrawForThemselves()
+    {
+        var chip = Chips.Analog(t => t with { Rows = Rows / 2, Noise = t.Noise with { Read = 0.03 } });
+        LayerSpec spec = new(chip, Rows, 2) { Contents = [.. s_weights.SelectMany(w => new[] { w, w })] };
+        var options = Cases.Fast with { ReadNoise = ReadNoiseDraws.Column };
+        float[] all = Same(spec, options);
+        double[] first = [.. all.Where((_, i) => i % 2 == 0).Select(v => v - Product())];
+        double[] second = [.. all.Where((_, i) => i % 2 == 1).Select(v => v - Product())];
+        Assert.InRange(Math.Abs(Correlation(first, second)), 0, StandardErrors / Math.Sqrt(Reads));
+        Assert.InRange(Math.Abs(Correlation(first[1..], first[..^1])), 0, StandardErrors / Math.Sqrt(Reads));
+        Assert.NotEqual(all[..2], spec.Run(s_input, options with { Instance = 1 }));
+
+        float[] three = [.. s_input, .. s_input, .. s_input];
+        Assert.Equal(all[..6], spec.Run(three, options));
+        Assert.NotEqual(all[..6], spec.Run(three, Cases.Fast));
+    }
+
+    private static double Correlation(double[] a, double[] b) => a.Zip(b, (x, y) => x * y).Sum() / Math.Sqrt(a.Sum(x => x * x) * b.Sum(y => y * y));
+
+    private static void AssertReads(double mean, double variance, LayerSpec spec) =>
+        Assert.All(Enum.GetValues<ReadNoiseDraws>(), draws => AssertMoments(mean, variance, Same(spec, Cases.Fast with { ReadNoise = draws })));
 
     private static double Product() => s_input.Zip(s_weights, (x, w) => x * (double)w).Sum();
 
