@@ -8,8 +8,8 @@ namespace AimcCompiler.Passes;
 /// <summary>What guesses at open extents may cost after the first, likeliest one has failed: there are many, and most are wrong.</summary>
 internal sealed class GuessBudget : IDisposable
 {
-    /// <summary>Bytes of a guess's values, as estimated. Deep networks shrink what goes through them, so that they take less.</summary>
-    private const double MaximumBytes = 32 << 20;
+    /// <summary>Bytes of a guess's values, as estimated. Real values can take thirty times as much, where shapes are unknown and a one-hot follows.</summary>
+    private const double MaximumBytes = 8 << 20;
 
     /// <summary>Heads that a product of two activations is taken to have.</summary>
     private const double Heads = 8;

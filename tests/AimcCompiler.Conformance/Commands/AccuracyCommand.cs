@@ -124,7 +124,7 @@ internal static class AccuracyCommand
                 var row = run.Evaluate(model, chip, cancellation);
                 rows.Add(row);
                 console.Output.WriteLine(Printable.Of(
-                    row.Failure ?? string.Join("  ", row.Points.Select(p => string.Create(CultureInfo.InvariantCulture, $"{Evaluator.TimeText(p.TimeS!.Value)} {100 * p.Mean:0.00} %")).Prepend($"{row.Model} on {row.Chip}:")), 300));
+                    row.Failure ?? string.Join("  ", row.Points.Select(p => double.IsNaN(p.Mean) ? $"{Evaluator.TimeText(p.TimeS!.Value)} not measured" : string.Create(CultureInfo.InvariantCulture, $"{Evaluator.TimeText(p.TimeS!.Value)} {100 * p.Mean:0.00} %")).Prepend($"{row.Model} on {row.Chip}:")), 300));
                 console.Output.Flush();
             }
         }
