@@ -164,6 +164,10 @@ public static partial class ChipValidator
             const string Path = "tile.cell.significance";
             check.That(significance.Count is > 0 and <= MaximumPairs, Path, $"has {significance.Count} numbers; allowed: 1 .. {MaximumPairs}, or null");
             check.That(cell.Bits is null, Path, "is given for cells with levels; allowed: null (weights of several bits stand in tile.weights.slicing)");
+            check.That(
+                tile.Sensing == Sensing.Current && cell.Iv is not { Kind: IvKind.Milo },
+                Path,
+                $"is given with {(tile.Sensing == Sensing.Current ? "tile.cell.iv milo, which is not linear in a pair's conductance" : "tile.sensing voltage, which has no weights for pairs")}; allowed: null");
             for (int i = 0; i < significance.Count; i++)
             {
                 check.Positive($"{Path}[{i}]", significance[i]);

@@ -196,7 +196,8 @@ public sealed class EngineEqualityTests
         },
     };
 
-    private static TileDescription Everything(TileDescription t)
+    /// <summary>Everything that can be with cells.</summary>
+    internal static TileDescription Everything(TileDescription t)
     {
         var all = Broken(Hot(t));
         return all with { Cell = all.Cell with { Programming = s_verify, Variation = new VariationDescription { Device = 0.05, Chip = 0.03 } } };

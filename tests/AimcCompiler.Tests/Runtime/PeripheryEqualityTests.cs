@@ -139,6 +139,22 @@ public sealed class PeripheryEqualityTests
             yield return ($"everything but currents, voltage {how}", t => Voltage((accumulates ? Accumulated(Everything(t)) : Everything(t)) with { Output = None() with { Nonlinearity = 0.2 }, Cell = t.Cell }), true);
         }
 
+        // Devices with errors, faults, heat and wires behind all of the periphery: a whole chip.
+        foreach (var wires in (IrDropDescription[])[IrDropTests.Polynomial(), Nodal()])
+        {
+            TileDescription Whole(TileDescription t)
+            {
+                var all = Everything(EngineEqualityTests.Everything(t));
+                return all with { Noise = all.Noise with { IrDrop = wires } };
+            }
+
+            yield return ($"a whole chip, {wires.Model}", t => Whole(t) with { DriftCompensation = DriftCompensation.Global }, true);
+            yield return ($"a whole chip, {wires.Model}, accumulated", t => Accumulated(Whole(t)), true);
+            yield return ($"a whole chip, {wires.Model}, after conversion", t => AfterConversion(Whole(t)), true);
+            yield return ($"a whole chip, {wires.Model}, amplitudes", t => Levels(Whole(t)), true);
+            yield return ($"a whole chip, {wires.Model}, unit column", t => Offset(Whole(t)), false);
+        }
+
         yield return (
             "everything, bounds managed",
             t => Everything(t) with
@@ -156,6 +172,20 @@ public sealed class PeripheryEqualityTests
         Output = None() with { Nonlinearity = 0.1, NonlinearitySpread = 0.1, Asymmetry = 0.05, VoltageOffset = 0.05, ReferenceWeight = 0.3, SeriesResistance = 0.05 },
         Adc = t.Adc with { Codes = ConverterCodes.MidRise, Rounding = ConverterRounding.Stochastic, ThermalNoiseLsb = 0.3, Errors = Errors(), Structure = Structures().First() },
         Noise = t.Noise with { Output = 0.02, Read = 0.01, Weight = new WeightNoise { Kind = WeightNoiseKind.PcmRead, Sigma = 0.02 } },
+    };
+
+    private static IrDropDescription Nodal() => new()
+    {
+        Model = IrDropModel.Nodal,
+        Topology = IrDropTopology.RowDriven,
+        Interleaved = false,
+        WordLineOhm = 20,
+        SourceLineOhm = null,
+        BitLineOhm = 30,
+        DriverOhm = 10,
+        SenseOhm = 50,
+        Scale = null,
+        GRatio = null,
     };
 
     private static TileDescription Accumulated(TileDescription t) => t with { Adc = t.Adc with { InputSlices = InputSliceConversion.Accumulated } };
