@@ -156,6 +156,20 @@ public sealed class IrDropTests
     /// <summary>Standard deviation with read noise: the first order of ours against a Monte Carlo of whole networks, within 3 %, up to a third of the signal
     /// lost.</summary>
     [Theory]
+    [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Cell, false, Subtraction.InArray, 60)]
+    [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Cell, true, Subtraction.InArray, 60)]
+    [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Columns, true, Subtraction.InArray, 60)]
+    [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Columns, true, Subtraction.InArray, 120)]
+    [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Columns, false, Subtraction.AfterConversion, 60)]
+    [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Rows, false, Subtraction.InArray, 60)]
+    [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Rows, true, Subtraction.AfterConversion, 60)]
+    [InlineData(SignEncoding.OffsetUnitColumn, PairAxis.Cell, false, Subtraction.InArray, 60)]
+    public void ReadNoiseHasTheSigmaOfANodalMonteCarlo(SignEncoding sign, PairAxis axis, bool interleaved, Subtraction subtract, double ohm) =>
+        ComparesWithAMonteCarlo(sign, axis, interleaved, subtract, ohm, inputs: 24, outputs: 8);
+
+    /// <summary>The same on larger crossbars.</summary>
+    [Theory]
+    [Trait("Category", "Long")]
     [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Cell, false, Subtraction.InArray, 20)]
     [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Cell, true, Subtraction.InArray, 20)]
     [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Columns, true, Subtraction.InArray, 20)]
@@ -164,52 +178,53 @@ public sealed class IrDropTests
     [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Rows, false, Subtraction.InArray, 20)]
     [InlineData(SignEncoding.DifferentialTwoSided, PairAxis.Rows, true, Subtraction.AfterConversion, 20)]
     [InlineData(SignEncoding.OffsetUnitColumn, PairAxis.Cell, false, Subtraction.InArray, 20)]
-    public void ReadNoiseHasTheSigmaOfANodalMonteCarlo(SignEncoding sign, PairAxis axis, bool interleaved, Subtraction subtract, double ohm)
+    public void ReadNoiseHasTheSigmaOfALargeNodalMonteCarlo(SignEncoding sign, PairAxis axis, bool interleaved, Subtraction subtract, double ohm) =>
+        ComparesWithAMonteCarlo(sign, axis, interleaved, subtract, ohm, inputs: 48, outputs: 24);
+
+    private static void ComparesWithAMonteCarlo(SignEncoding sign, PairAxis axis, bool interleaved, Subtraction subtract, double ohm, int inputs, int outputs)
     {
-        const int Inputs = 48;
-        const int Outputs = 24;
         const int Draws = 3000;
         const double Sigma = 0.02;
         var wires = s_nodal with { Interleaved = interleaved, WordLineOhm = ohm, BitLineOhm = ohm, DriverOhm = ohm, SenseOhm = ohm };
         var chip = Chips.Analog(t => t with
         {
-            Rows = 2 * Inputs,
-            Columns = 2 * Outputs,
+            Rows = 2 * inputs,
+            Columns = 2 * outputs,
             Encoding = t.Encoding with { Sign = sign, PairAxis = axis, Subtract = subtract, UnitColumn = sign == SignEncoding.OffsetUnitColumn },
             Noise = t.Noise with { IrDrop = wires, Read = Sigma },
         });
-        LayerSpec spec = new(chip, Inputs, Outputs) { Contents = Cases.Floats(3, Inputs * Outputs, -0.5f, 0.8f) };
-        float[] x = Cases.Floats(5, Inputs, 0.2f);
+        LayerSpec spec = new(chip, inputs, outputs) { Contents = Cases.Floats(3, inputs * outputs, -0.5f, 0.8f) };
+        float[] x = Cases.Floats(5, inputs, 0.2f);
         var executor = spec.Executor(Cases.Fast);
         float[] ours = executor.Run(spec.Batch([.. Enumerable.Repeat(x, Draws).SelectMany(v => v)]), Draws, 0).Floats;
         Random random = new(11);
         var networks = Networks(spec);
-        double[] theirs = new double[Draws * Outputs];
+        double[] theirs = new double[Draws * outputs];
         for (int d = 0; d < Draws; d++)
         {
-            Combine(spec, networks, x, (network, inputs) =>
+            Combine(spec, networks, x, (network, driven) =>
             {
                 double[] cells = [.. network.Cells.Select(g => g + (Sigma * Normal(random)))];
                 double[] effective = new double[cells.Length];
                 CrossbarReduction.Reduce(network.Wires, [.. cells.Select(g => Math.Max(g, 0))], effective);
-                return WireCases.Product(effective, inputs);
-            }).CopyTo(theirs, d * Outputs);
+                return WireCases.Product(effective, driven);
+            }).CopyTo(theirs, d * outputs);
         }
 
         double ratio = Math.Sqrt(
-            Enumerable.Range(0, Outputs).Average(c => Variance(Enumerable.Range(0, Draws).Select(d => (double)ours[(d * Outputs) + c])))
-            / Enumerable.Range(0, Outputs).Average(c => Variance(Enumerable.Range(0, Draws).Select(d => theirs[(d * Outputs) + c]))));
+            Enumerable.Range(0, outputs).Average(c => Variance(Enumerable.Range(0, Draws).Select(d => (double)ours[(d * outputs) + c])))
+            / Enumerable.Range(0, outputs).Average(c => Variance(Enumerable.Range(0, Draws).Select(d => theirs[(d * outputs) + c]))));
         Assert.InRange(ratio, 0.97, 1.03);
-        for (int c = 0; c < Outputs; c++)
+        for (int c = 0; c < outputs; c++)
         {
             // One output alone: 3 % and 4 standard errors of two deviations.
-            double mine = Variance(Enumerable.Range(0, Draws).Select(d => (double)ours[(d * Outputs) + c]));
-            double other = Variance(Enumerable.Range(0, Draws).Select(d => theirs[(d * Outputs) + c]));
+            double mine = Variance(Enumerable.Range(0, Draws).Select(d => (double)ours[(d * outputs) + c]));
+            double other = Variance(Enumerable.Range(0, Draws).Select(d => theirs[(d * outputs) + c]));
             Assert.InRange(Math.Sqrt(mine / other), 0.97 - (4 / Math.Sqrt(Draws)), 1.03 + (4 / Math.Sqrt(Draws)));
         }
 
         // And the wires lose what the case says, noise or not.
-        double signal = x.Zip(Enumerable.Range(0, Inputs).Select(r => Enumerable.Range(0, Outputs).Average(c => spec.Contents![(r * Outputs) + c])), (a, b) => a * b).Sum();
+        double signal = x.Zip(Enumerable.Range(0, inputs).Select(r => Enumerable.Range(0, outputs).Average(c => spec.Contents![(r * outputs) + c])), (a, b) => a * b).Sum();
         Assert.True(sign == SignEncoding.OffsetUnitColumn || ours.Average() < 0.97 * signal);
     }
 

@@ -91,7 +91,7 @@ public sealed class ChipValidatorTests
     [InlineData("aihwkit-default", "tile.input.bound_management.max_factor", "tile.input.bound_management.max_factor=0.5")]
     [InlineData("aihwkit-default", "tile.input.bound_management.max_resolution", "tile.input.bound_management.max_resolution=0")]
     [InlineData("hermes", "tile.cell.significance", "tile.cell.significance=[]")]
-    [InlineData("hermes", "tile.cell.significance", "tile.cell.significance=[1,2]", "tile.sensing=voltage")]
+    [InlineData("hermes", "tile.cell.significance", "tile.cell.significance=[1,2]", "tile.encoding.pair_axis=rows", "tile.sensing=voltage")]
     [InlineData("hermes", "tile.cell.significance[1]", "tile.cell.significance=[2,1]")]
     [InlineData("hermes", "tile.cell.significance[0]", "tile.cell.significance=[0,1]")]
     [InlineData("tiny", "tile.cell.significance", "tile.cell.significance=[1,2]")]
