@@ -34,22 +34,22 @@ internal sealed record DataOptions
     /// <param name="stored">What the program says of preprocessing.</param>
     public DataSet Open(
         string model, IEnumerable<DataInput> inputs, int? classes = null, bool isOneBatch = false, (string Name, int Index)? scored = null, (string Name, string Json)? stored = null) => DataSet.Open(new DataRequest
-    {
-        IsOneBatch = isOneBatch,
-        Targets = Targets,
-        Scored = scored,
-        Paths = Paths,
-        Inputs = [.. inputs],
-        Labels = Labels,
-        Classes = classes,
-        Shape = Shape,
-        Type = Type,
-        Model = model,
-        Stored = stored,
-        PreprocessFile = PreprocessFile,
-        Preprocess = Preprocess,
-        TensorDecoder = TensorFile.Parse,
-    });
+        {
+            IsOneBatch = isOneBatch,
+            Targets = Targets,
+            Scored = scored,
+            Paths = Paths,
+            Inputs = [.. inputs],
+            Labels = Labels,
+            Classes = classes,
+            Shape = Shape,
+            Type = Type,
+            Model = model,
+            Stored = stored,
+            PreprocessFile = PreprocessFile,
+            Preprocess = Preprocess,
+            TensorDecoder = TensorFile.Parse,
+        });
 }
 
 /// <summary>What <c>compile</c> was asked for.</summary>
