@@ -129,7 +129,7 @@ internal static class AccuracyCommand
             }
         }
 
-        return (AccuracyTables.Models(rows, timesS, left), new { Rows = rows, LeftOut = left });
+        return (AccuracyTables.Models(rows, timesS, left), new { Rows = rows.Select(r => r with { Points = [.. r.Points.Where(p => !double.IsNaN(p.Mean))] }), LeftOut = left });
     }
 
     private static (string Content, object Figures) Curve(AccuracyRun run, AccuracyModel model, AimcConsole console, CancellationToken cancellation)
