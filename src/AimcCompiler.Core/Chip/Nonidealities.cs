@@ -46,7 +46,8 @@ public static class Nonidealities
     ];
 
     /// <summary>Instances and times differ; else one run says all: cells stay what they were programmed to, and nothing is drawn.</summary>
-    public static bool AreRandom(ChipDescription chip) => Of(chip).Any(n => n.IsRandom);
+    public static bool AreRandom(ChipDescription chip) => Of(chip).Any(n => n.IsRandom)
+        || chip.Tile.Input is { Bits: not null, Rounding: ConverterRounding.Stochastic } || chip.Tile.Adc is { Bits: not null, Rounding: ConverterRounding.Stochastic };
 
     /// <summary>Those that a chip has.</summary>
     public static ImmutableArray<Nonideality> Of(ChipDescription chip) => [.. All.Where(n => n.IsOn(chip))];

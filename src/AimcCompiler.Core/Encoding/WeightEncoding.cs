@@ -69,7 +69,7 @@ public sealed class WeightEncoding
     public int LowestInCells() => HasCenters ? -HighestInCells : LowestCode();
 
     /// <summary>The center of a column that brings its slices' sums closest to 0: the least sum over slices of 2^(k slice) times the fourth power of the sum of the digits, so that no
-    /// slice's sum is large (after Andrulis et al., ISCA 2023, section 4.1).</summary>
+    /// slice's sum is large (the idea is that of Andrulis et al., ISCA 2023; the fourth power and its weights are from memory of the paper).</summary>
     /// <param name="codes">How often each code occurs in the column, from -MaxCode - 1 up.</param>
     public int Center(ReadOnlySpan<int> codes)
     {

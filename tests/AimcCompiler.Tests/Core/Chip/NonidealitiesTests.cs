@@ -19,9 +19,22 @@ public sealed class NonidealitiesTests
         { "hermes", [], ["programming error", "drift", "accumulated read noise", "input quantization", "output quantization"] },
         { "aihwkit-default", [], ["programming error", "drift", "accumulated read noise", "input quantization", "output noise", "output quantization"] },
         { "aihwkit-default", ["tile.cell.device.drift_scale=null", "tile.noise.read=0.01", "tile.adc.bits=null", "tile.input.bound_management=null", "tile.input.bits=null"], ["programming error", "accumulated read noise", "instantaneous read noise", "output noise"] },
+        { "aihwkit-hwa", [], ["programming error", "drift", "accumulated read noise", "IR drop", "weight noise", "input quantization", "output noise", "output quantization"] },
+        { "neurram", [], ["programming error", "input quantization", "output quantization"] },
+        { "sonos", [], ["weight quantization", "programming error", "drift", "instantaneous read noise", "input quantization", "output quantization"] },
+        { "float", ["""tile.cell.variation={"device":0.01,"chip":null}""", "tile.input.noise=0.01", """tile.cell.iv={"kind":"cubic","cubic_per_v2":0.25}"""], ["device variation", "input noise", "I-V curve"] },
         { "float", ["""tile.cell.device={"name":"gaussian","programming_sigma":0.02,"read_sigma":0.01,"scaling":"independent","distribution":"normal"}"""], ["programming error", "instantaneous read noise"] },
         { "aihwkit-default", [Table, "tile.weights.bits=8", "tile.cell.bits=7"], ["weight quantization", "programming error", "drift", "instantaneous read noise", "input quantization", "output noise", "output quantization"] },
     };
+
+    /// <summary>What draws makes instances differ, rounding too: one instance must not stand for all.</summary>
+    [Theory]
+    [InlineData("isaac", false)]
+    [InlineData("isaac", true, "tile.adc.rounding=stochastic")]
+    [InlineData("diana", true, "tile.input.rounding=stochastic")]
+    [InlineData("neurram", true)]
+    public void AChipIsRandomWhereItDraws(string name, bool isRandom, params string[] settings) =>
+        Assert.Equal(isRandom, Nonidealities.AreRandom(ChipReader.Read(name, settings)));
 
     [Theory]
     [MemberData(nameof(Chips))]
