@@ -9,7 +9,7 @@ public static partial class Draws
     public static void Chances(in CellStream stream, DrawPurpose purpose, ulong extra, int row, int firstColumn, Span<float> chances)
     {
         var (c2, c3) = Counters(in stream, purpose, row, firstColumn);
-        ulong key = Key(stream.Seed, stream.Instance, extra);
+        ulong key = EventKey(stream.Seed, stream.Instance, extra);
         if (Lanes16.IsSupported)
         {
             FillChances<Lanes16>(key, (uint)row, c2, c3, firstColumn, chances);

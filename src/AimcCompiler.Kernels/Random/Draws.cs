@@ -13,21 +13,29 @@ public static partial class Draws
     private const int BlockColumns = 4 * Philox.BlockCounters;
 
     private const ulong FoldKey = 0x41494D_43303031; // any constant; it separates folding from drawing
-    private const ulong EventKey = 0x41494D_43303032;
+    private const ulong ReadKey = 0x41494D_43303032;
 
     /// <summary>One standard normal per device of one weight row, columns <paramref name="firstColumn"/> and on.</summary>
     /// <remarks>extra is what else distinguishes the draw: a <see cref="Time"/>, an <see cref="Event"/>, or 0.</remarks>
     public static void Normals(in CellStream stream, DrawPurpose purpose, ulong extra, int row, int firstColumn, Span<float> normals)
     {
         var (c2, c3) = Counters(in stream, purpose, row, firstColumn);
-        Fill(Key(stream.Seed, stream.Instance, extra), (uint)row, c2, c3, firstColumn, normals);
+        Fill(EventKey(stream.Seed, stream.Instance, extra), (uint)row, c2, c3, firstColumn, normals);
+    }
+
+    /// <summary>The same of a run whose <see cref="EventKey"/> is known: one key serves all rows, blocks and slices of an event.</summary>
+    /// <remarks>Seed and instance are those of the key; the stream's are not read.</remarks>
+    public static void NormalsOfKey(in CellStream stream, DrawPurpose purpose, ulong key, int row, int firstColumn, Span<float> normals)
+    {
+        var (c2, c3) = Counters(in stream, purpose, row, firstColumn);
+        Fill(key, (uint)row, c2, c3, firstColumn, normals);
     }
 
     /// <summary>One number in (0, 1) per column, named like <see cref="Normals"/>: odd multiples of 2^-24, as many below 1/2 as above.</summary>
     public static void Uniforms(in CellStream stream, DrawPurpose purpose, ulong extra, int row, int firstColumn, Span<float> uniforms)
     {
         var (c2, c3) = Counters(in stream, purpose, row, firstColumn);
-        ulong key = Key(stream.Seed, stream.Instance, extra);
+        ulong key = EventKey(stream.Seed, stream.Instance, extra);
         Span<uint> words = stackalloc uint[BlockColumns];
         for (int done = 0; done < uniforms.Length;)
         {
@@ -81,7 +89,7 @@ public static partial class Draws
     /// <summary>Names one read of a tile: index of the sample in the data set, ordinal of the MVM in the sample, pulse.</summary>
     public static ulong Event(ulong sample, uint mvmOrdinal, uint pulse)
     {
-        var (w0, w1, _, _) = Philox.Generate(EventKey, (uint)sample, (uint)(sample >> 32), mvmOrdinal, pulse);
+        var (w0, w1, _, _) = Philox.Generate(ReadKey, (uint)sample, (uint)(sample >> 32), mvmOrdinal, pulse);
         return ((ulong)w1 << 32) | w0;
     }
 
@@ -97,7 +105,8 @@ public static partial class Draws
         return (c2, ((uint)purpose << 16) | (uint)stream.Copy);
     }
 
-    private static ulong Key(ulong seed, int instance, ulong extra)
+    /// <summary>The Philox key of all draws of a seed and instance that one extra distinguishes: a <see cref="Time"/>, an <see cref="Event"/>, or 0.</summary>
+    public static ulong EventKey(ulong seed, int instance, ulong extra)
     {
         var (s0, s1, _, _) = Philox.Generate(FoldKey, (uint)seed, (uint)(seed >> 32), (uint)instance, 0);
         var (w0, w1, _, _) = Philox.Generate(((ulong)s1 << 32) | s0, (uint)extra, (uint)(extra >> 32), 0, 0);

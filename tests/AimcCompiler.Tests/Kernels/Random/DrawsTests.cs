@@ -155,6 +155,19 @@ public sealed class DrawsTests
     }
 
     [Fact]
+    public void AKeyThatIsKnownMakesTheSameDraws()
+    {
+        ulong read = Draws.Event(3, 4, 5);
+        float[] expected = new float[100];
+        Draws.Normals(s_stream, DrawPurpose.Output, read, 12, 7, expected);
+        float[] normals = new float[100];
+        Draws.NormalsOfKey(s_stream, DrawPurpose.Output, Draws.EventKey(s_stream.Seed, s_stream.Instance, read), 12, 7, normals);
+        LaneContract.AssertSameBits(expected, normals);
+        Draws.NormalsOfKey(s_stream, DrawPurpose.Output, Draws.EventKey(s_stream.Seed, s_stream.Instance + 1, read), 12, 7, normals);
+        Assert.NotEqual(expected, normals);
+    }
+
+    [Fact]
     public void EveryWidthHasTheSameBits()
     {
         float[] scalar = new float[1000];
