@@ -63,4 +63,7 @@ public interface ILanes<TSelf>
 
     /// <summary>The bit patterns, read as signed integers, to the nearest float.</summary>
     static abstract TSelf FloatOfInteger(TSelf bits);
+
+    /// <summary>sums[i] += factor lane[i] in double, a rounding each.</summary>
+    static abstract void AddScaled(TSelf lanes, double factor, ref double sums);
 }

@@ -84,4 +84,7 @@ public readonly struct Lanes1(float value) : ILanes<Lanes1>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes1 FromBits(int bits) => new(BitConverter.Int32BitsToSingle(bits));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddScaled(Lanes1 lanes, double factor, ref double sums) => sums += factor * lanes._value;
 }

@@ -85,4 +85,14 @@ public readonly struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 FloatOfInteger(Lanes16 bits) => new(Vector512.ConvertToSingle(bits._value.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddScaled(Lanes16 lanes, double factor, ref double sums)
+    {
+        var factors = Vector512.Create(factor);
+        var low = Avx512F.ConvertToVector512Double(lanes._value.GetLower());
+        var high = Avx512F.ConvertToVector512Double(lanes._value.GetUpper());
+        (Vector512.LoadUnsafe(ref sums) + (factors * low)).StoreUnsafe(ref sums);
+        (Vector512.LoadUnsafe(ref sums, 8) + (factors * high)).StoreUnsafe(ref sums, 8);
+    }
 }

@@ -85,4 +85,14 @@ public readonly struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 FloatOfInteger(Lanes8 bits) => new(Vector256.ConvertToSingle(bits._value.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddScaled(Lanes8 lanes, double factor, ref double sums)
+    {
+        var factors = Vector256.Create(factor);
+        var low = Avx.ConvertToVector256Double(lanes._value.GetLower());
+        var high = Avx.ConvertToVector256Double(lanes._value.GetUpper());
+        (Vector256.LoadUnsafe(ref sums) + (factors * low)).StoreUnsafe(ref sums);
+        (Vector256.LoadUnsafe(ref sums, 4) + (factors * high)).StoreUnsafe(ref sums, 4);
+    }
 }

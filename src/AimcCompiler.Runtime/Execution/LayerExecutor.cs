@@ -25,8 +25,11 @@ internal enum LayerPath
 /// <summary>Runs all vectors of one layer: input scale, DAC, tiles, accumulation over row blocks, output scale, bias.</summary>
 internal sealed class LayerExecutor
 {
-    /// <summary>Vectors that go through a tile together.</summary>
-    private const int Strip = 64;
+    /// <summary>Most vectors that go through the tiles together: a tile's cells are read from memory once for all of them.</summary>
+    private const int MaximumStrip = 16 * PackedMvm.Tile;
+
+    /// <summary>Vectors that are read out together.</summary>
+    private const int ReadOutStrip = 64;
 
     private readonly MappedLayer _layer;
     private readonly SimulationOptions _options;
@@ -124,16 +127,13 @@ internal sealed class LayerExecutor
         float[] output = new float[Tensor.CountOf(gatherer.OutputShape)];
         VectorNames names = VectorNames.Of(_layer, input.Shape, vectors, samples, firstSample, firstOrdinal);
         done = (uint)names.PerSample;
-        int strips = (vectors + Strip - 1) / Strip;
+        int strip = Strip(vectors);
+        int strips = (vectors + strip - 1) / strip;
         var staticScale = StaticScale();
-        if (strips <= 1 || _options.Threads <= 1)
+        if (strips <= 1)
         {
             var worker = Rent();
-            for (int s = 0; s < strips; s++)
-            {
-                worker.Run(gatherer, values, s * Strip, Math.Min(Strip, vectors - (s * Strip)), names, staticScale, output);
-            }
-
+            worker.Run(gatherer, values, 0, vectors, names, staticScale, output);
             _idle.Add(worker);
         }
         else
@@ -141,17 +141,25 @@ internal sealed class LayerExecutor
             Parallel.For(
                 0,
                 strips,
-                new ParallelOptions { MaxDegreeOfParallelism = _options.Threads },
+                new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.Threads) },
                 Rent,
                 (s, _, worker) =>
                 {
-                    worker.Run(gatherer, values, s * Strip, Math.Min(Strip, vectors - (s * Strip)), names, staticScale, output);
+                    worker.Run(gatherer, values, s * strip, Math.Min(strip, vectors - (s * strip)), names, staticScale, output);
                     return worker;
                 },
                 _idle.Add);
         }
 
         return new Tensor(TensorType.Float, gatherer.OutputShape, output);
+    }
+
+    /// <summary>Vectors of a strip: few strips, but one for every thread where there are vectors enough, of whole register tiles.</summary>
+    private int Strip(int vectors)
+    {
+        int strips = Math.Max((vectors + MaximumStrip - 1) / MaximumStrip, Math.Min(_options.Threads, (vectors + PackedMvm.Tile - 1) / PackedMvm.Tile));
+        int strip = (vectors + Math.Max(strips, 1) - 1) / Math.Max(strips, 1);
+        return Math.Max(PackedMvm.Tile, (strip + PackedMvm.Tile - 1) / PackedMvm.Tile * PackedMvm.Tile);
     }
 
     /// <summary>The layer's input scale, or null where each vector has its own.</summary>
@@ -225,17 +233,17 @@ internal sealed class LayerExecutor
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
         int slices = _physics.Weights.Slices;
-        float[] codes = new float[Strip * rows];
-        double[] sums = new double[slices * Strip * columns];
-        double[] digital = new double[Strip * columns];
-        int[] clipped = new int[Strip];
-        ulong[] samples = new ulong[Strip];
-        uint[] ordinals = new uint[Strip];
+        float[] codes = new float[ReadOutStrip * rows];
+        double[] sums = new double[slices * ReadOutStrip * columns];
+        double[] digital = new double[ReadOutStrip * columns];
+        int[] clipped = new int[ReadOutStrip];
+        ulong[] samples = new ulong[ReadOutStrip];
+        uint[] ordinals = new uint[ReadOutStrip];
         Array.Fill(samples, sample);
         double total = 0;
-        for (int first = 0; first < rows; first += Strip)
+        for (int first = 0; first < rows; first += ReadOutStrip)
         {
-            int count = Math.Min(Strip, rows - first);
+            int count = Math.Min(ReadOutStrip, rows - first);
             Array.Clear(codes);
             for (int m = 0; m < count; m++)
             {
@@ -276,22 +284,24 @@ internal sealed class LayerExecutor
         private readonly int _rows;
         private readonly int _columns;
         private readonly int _slices;
-        private readonly float[] _inputs;
+        private readonly int _widest;
         private readonly float[] _scaled;
-        private readonly double[] _acc;
-        private readonly double[] _digital;
-        private readonly double[] _blockSums;
-        private readonly double[] _blockDigital;
-        private readonly int[] _clipped = new int[Strip];
-        private readonly ulong[] _samples = new ulong[Strip];
-        private readonly uint[] _ordinals = new uint[Strip];
-        private readonly double[] _scales = new double[Strip];
         private readonly float[] _results;
+        private int _capacity;
+        private float[] _inputs = [];
+        private double[] _acc = [];
+        private double[] _digital = [];
+        private double[] _blockSums = [];
+        private double[] _blockDigital = [];
+        private int[] _clipped = [];
+        private ulong[] _samples = [];
+        private uint[] _ordinals = [];
+        private double[] _scales = [];
 
         /// <summary>What a code of each slice counts.</summary>
         private readonly double[] _sliceWeights;
-        private readonly int[] _codes;
-        private readonly long[] _longs;
+        private int[] _codes = [];
+        private long[] _longs = [];
         private float[] _uniforms = [];
 
         public Worker(LayerExecutor owner)
@@ -305,22 +315,46 @@ internal sealed class LayerExecutor
             _columns = _layer.Groups * _layer.Columns;
             bool isTiles = owner._path == LayerPath.Tiles;
             _slices = isTiles ? _physics.Weights.Slices : 1;
-            int widest = isTiles ? _layer.Blocks.Max(b => b.Columns) : 0;
+            _widest = isTiles ? _layer.Blocks.Max(b => b.Columns) : 0;
             int tallest = isTiles ? _layer.Blocks.Max(b => b.Rows) : 0;
             _sliceWeights = [.. Enumerable.Range(0, _slices).Select(slice => isTiles ? _physics.SliceWeight(slice) * _physics.LsbOf(slice) : 1)];
-            _inputs = new float[Strip * _rows];
             _scaled = new float[tallest];
-            _acc = new double[_slices * Strip * _columns];
-            _digital = new double[Strip * _columns];
-            _blockSums = new double[_slices * Strip * widest];
-            _blockDigital = new double[Strip * widest];
             _results = new float[_columns];
-            _codes = owner._path == LayerPath.Integer ? new int[Strip * _rows] : [];
-            _longs = owner._path == LayerPath.Integer ? new long[Strip * _layer.Columns] : [];
         }
+
+        private void Reserve(int vectors)
+        {
+            if (vectors <= _capacity)
+            {
+                return;
+            }
+
+            _capacity = vectors;
+            _inputs = new float[vectors * _rows];
+            _acc = new double[_slices * vectors * _columns];
+            _digital = new double[vectors * _columns];
+            _clipped = new int[vectors];
+            _samples = new ulong[vectors];
+            _ordinals = new uint[vectors];
+            _scales = new double[vectors];
+            if (_owner._path == LayerPath.Integer)
+            {
+                _codes = new int[vectors * _rows];
+                _longs = new long[vectors * _layer.Columns];
+            }
+
+            if (ManagesBounds)
+            {
+                _blockSums = new double[_slices * vectors * _widest];
+                _blockDigital = new double[vectors * _widest];
+            }
+        }
+
+        private bool ManagesBounds => _owner._path == LayerPath.Tiles && _physics.Tile.Input.BoundManagement is not null && _physics.HasAdc;
 
         public void Run(VectorGatherer gatherer, float[] input, int first, int count, VectorNames names, float? staticScale, float[] output)
         {
+            Reserve(count);
             for (int m = 0; m < count; m++)
             {
                 var vector = _inputs.AsSpan(m * _rows, _rows);
@@ -329,8 +363,7 @@ internal sealed class LayerExecutor
                 _scales[m] = staticScale ?? Scale(vector);
             }
 
-            bool managesBounds = _owner._path == LayerPath.Tiles && _physics.Tile.Input.BoundManagement is not null && _physics.HasAdc;
-            if (_owner._path != LayerPath.Reference && !managesBounds)
+            if (_owner._path != LayerPath.Reference && !ManagesBounds)
             {
                 for (int m = 0; m < count; m++)
                 {
@@ -341,7 +374,7 @@ internal sealed class LayerExecutor
 
             for (int slice = 0; slice < _slices; slice++)
             {
-                _acc.AsSpan(slice * Strip * _columns, count * _columns).Clear();
+                _acc.AsSpan(slice * _capacity * _columns, count * _columns).Clear();
             }
 
             _digital.AsSpan(0, count * _columns).Clear();
@@ -360,11 +393,12 @@ internal sealed class LayerExecutor
 
                     break;
                 default:
+                    _engine.Load(_inputs, _rows, count);
                     foreach (var block in _owner._blocks)
                     {
                         if (_layer.Copies == 1)
                         {
-                            RunBlock(block, 0, count, managesBounds);
+                            RunBlock(block, 0, count);
                             continue;
                         }
 
@@ -373,7 +407,7 @@ internal sealed class LayerExecutor
                         {
                             if (_ordinals[m] % (uint)_layer.Copies == (uint)block.Block.Copy)
                             {
-                                RunBlock(block, m, 1, managesBounds);
+                                RunBlock(block, m, 1);
                             }
                         }
                     }
@@ -394,23 +428,10 @@ internal sealed class LayerExecutor
                 var sums = _digital.AsSpan(m * _columns, _columns);
                 for (int slice = 0; slice < _slices; slice++)
                 {
-                    double weight = _sliceWeights[slice];
-                    var slices = _acc.AsSpan(((slice * Strip) + m) * _columns, _columns);
-                    for (int n = 0; n < sums.Length; n++)
-                    {
-                        sums[n] += weight * slices[n];
-                    }
+                    ShiftAdd.Add(_acc.AsSpan(((slice * _capacity) + m) * _columns, _columns), _sliceWeights[slice], sums);
                 }
 
-                double scale = codeScale * _scales[m];
-                var weightScales = _layer.Scales.AsSpan();
-                var bias = _layer.Bias.AsSpan();
-                for (int n = 0; n < sums.Length; n++)
-                {
-                    double value = sums[n] * (scale * weightScales[weightScales.Length == 1 ? 0 : n]);
-                    _results[n] = (float)(bias.IsEmpty ? value : value + bias[n]);
-                }
-
+                ShiftAdd.Scale(sums, codeScale * _scales[m], _layer.Scales.AsSpan(), _layer.Bias.AsSpan(), _results);
                 gatherer.Scatter(_results, first + m, output);
             }
         }
@@ -529,28 +550,33 @@ internal sealed class LayerExecutor
 
         private int FirstRow(Block block) => (block.FirstGroup * _layer.Rows) + block.RowStart;
 
-        private void RunBlock(ProgrammedBlock block, int first, int count, bool managesBounds)
+        private void RunBlock(ProgrammedBlock block, int first, int count)
         {
-            if (managesBounds)
+            if (ManagesBounds)
             {
                 RunManaged(block, first, count);
                 return;
             }
 
-            int columns = block.Block.Columns;
-            var sums = _blockSums.AsSpan(0, _slices * count * columns);
-            var digital = _blockDigital.AsSpan(0, count * columns);
             var clipped = _clipped.AsSpan(0, count);
-            ReadEvents events = new(_samples.AsSpan(first, count), _ordinals.AsSpan(first, count));
-            _engine.Run(block, _inputs.AsSpan((first * _rows) + FirstRow(block.Block)), _rows, count, events, 0, sums, digital, clipped);
-            for (int m = 0; m < count; m++)
+            _engine.Add(block, first, count, new ReadEvents(_samples.AsSpan(first, count), _ordinals.AsSpan(first, count)), block.Compensation, Target(block).From(first), clipped);
+            long all = 0;
+            foreach (int vector in clipped)
             {
-                Accumulate(block, m, first + m, count, block.Compensation, sums, digital);
-                if (clipped[m] > 0)
-                {
-                    Interlocked.Add(ref _owner._clipped, clipped[m]);
-                }
+                all += vector;
             }
+
+            if (all > 0)
+            {
+                Interlocked.Add(ref _owner._clipped, all);
+            }
+        }
+
+        /// <summary>Where a block's results go.</summary>
+        private LayerSums Target(ProgrammedBlock block)
+        {
+            int column = (block.Block.FirstGroup * _layer.Columns) + block.Block.ColumnStart;
+            return new LayerSums(_acc.AsSpan(column), _capacity * _columns, _digital.AsSpan(column), _columns);
         }
 
         /// <summary>Iterative bound management, per block and vector: the input is divided by r = 1, 2, 4, ... until nothing clips, or int(r) exceeds
@@ -582,7 +608,7 @@ internal sealed class LayerExecutor
                 else
                 {
                     Interlocked.Add(ref _owner._clipped, _clipped[m]);
-                    Accumulate(block, m, first + m, count, block.Compensation, sums, digital);
+                    Target(block).Add(first + m, block.Compensation, sums, digital, m, count);
                 }
             }
 
@@ -602,30 +628,7 @@ internal sealed class LayerExecutor
                 }
                 while (_clipped[m] > 0 && (int)r <= management.MaxFactor && r <= limit);
                 Interlocked.Add(ref _owner._clipped, _clipped[m]);
-                Accumulate(block, 0, first + m, 1, block.Compensation * r, sums, digital);
-            }
-        }
-
-        /// <summary>Adds a block's results for one vector to the layer's.</summary>
-        private void Accumulate(ProgrammedBlock block, int from, int vector, int count, double factor, ReadOnlySpan<double> sums, ReadOnlySpan<double> digital)
-        {
-            int columns = block.Block.Columns;
-            int column = (block.Block.FirstGroup * _layer.Columns) + block.Block.ColumnStart;
-            for (int slice = 0; slice < _slices; slice++)
-            {
-                var source = sums.Slice(((slice * count) + from) * columns, columns);
-                var target = _acc.AsSpan((((slice * Strip) + vector) * _columns) + column, columns);
-                for (int c = 0; c < columns; c++)
-                {
-                    target[c] += factor * source[c];
-                }
-            }
-
-            var corrections = digital.Slice(from * columns, columns);
-            var sum = _digital.AsSpan((vector * _columns) + column, columns);
-            for (int c = 0; c < columns; c++)
-            {
-                sum[c] += factor * corrections[c];
+                Target(block).Add(first + m, block.Compensation * r, sums, digital, 0, 1);
             }
         }
     }

@@ -2,17 +2,25 @@ using AimcCompiler.Kernels;
 
 namespace AimcCompiler.Runtime;
 
-/// <summary>Many vectors at once on the SIMD kernels: the same operations on the same numbers in the same order as <see cref="StepwiseEngine"/>,
+/// <summary>Several vectors at once on the SIMD kernels: the same operations on the same numbers in the same order as <see cref="StepwiseEngine"/>,
 /// so the same bits.</summary>
 internal sealed class FastEngine(TilePhysics physics, SimulationOptions options) : TileEngine(physics, options)
 {
+    /// <summary>Vectors whose sums stay in the first cache while they are converted.</summary>
+    private const int Group = PackedMvm.Tile;
+
     private float[] _pulses = [];
+    private float[] _drives = [];
+    private float[] _quads = [];
+    private float[] _strip = [];
+    private int _stripRows;
     private float[] _columns = [];
     private float[] _charge = [];
     private float[] _noisy = [];
     private float[] _draws = [];
     private double[] _units = [];
-    private float[] _drives = [];
+    private double[] _sums = [];
+    private double[] _digital = [];
     private float[] _powers = [];
     private float[] _terms = [];
     private float[] _uniforms = [];
@@ -21,6 +29,9 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
     private float[] _magnitudes = [];
     private float[] _load = [];
     private float[] _far = [];
+
+    /// <summary>An input is one pulse: its code.</summary>
+    private bool IsOneShot { get; } = physics.Input.Bits is null || (physics.Input.PulseWeights.Length == 1 && physics.Input.MaxPulse == physics.Input.MaxCode);
 
     public override void Run(
         ProgrammedBlock block,
@@ -33,110 +44,206 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         Span<double> digital,
         Span<int> clipped)
     {
-        int rows = block.Block.Rows;
         int columns = block.Block.Columns;
-        int slices = Physics.Weights.Slices;
-        int outputs = vectors * columns;
-        Grow(ref _columns, outputs);
-        Grow(ref _draws, columns);
         sums.Clear();
         digital.Clear();
         clipped.Clear();
+        LayerSums target = new(sums, vectors * columns, digital, columns);
+        for (int m = 0; m < vectors; m += Group)
+        {
+            int count = Math.Min(Group, vectors - m);
+            RunGroup(block, codes[(m * stride)..], stride, [], 0, count, events.Slice(m, count), attempt, 1, target.From(m), clipped[m..]);
+        }
+    }
+
+    public override void Load(float[] codes, int stride, int vectors)
+    {
+        base.Load(codes, stride, vectors);
+        _stripRows = 0;
+        if (IsOneShot && !Physics.HasDrivers)
+        {
+            _stripRows = stride;
+            Grow(ref _strip, PackedMvm.Padded(vectors) * stride);
+            PackedMvm.PackInputs(codes, stride, vectors, stride, _strip);
+        }
+    }
+
+    public override void Add(ProgrammedBlock block, int first, int vectors, in ReadEvents events, double factor, LayerSums target, Span<int> clipped)
+    {
+        int columns = block.Block.Columns;
+        int slices = Physics.Weights.Slices;
+        int firstRow = FirstRow(block.Block);
+        var codes = Codes.AsSpan((first * CodeStride) + firstRow);
+
+        // What is converted once goes where it belongs at once.
+        bool isDirect = (Physics.IsAccumulated || Physics.Input.PulseWeights.Length == 1) && !NeedsUnit && block.Negative[0] is null;
+        int outputs = Math.Min(Group, vectors) * columns;
+        Grow(ref _sums, isDirect ? 0 : slices * outputs);
+        Grow(ref _digital, isDirect ? 0 : outputs);
+        clipped[..vectors].Clear();
+        for (int m = 0; m < vectors; m += Group)
+        {
+            int count = Math.Min(Group, vectors - m);
+            var group = codes[(m * CodeStride)..];
+            bool isPacked = _stripRows > 0 && (first + m) % PackedMvm.Quad == 0;
+            var quads = isPacked ? _strip.AsSpan(((first + m) * _stripRows) + (firstRow * PackedMvm.Quad)) : default;
+            int quadStride = PackedMvm.Quad * _stripRows;
+            if (isDirect)
+            {
+                RunGroup(block, group, CodeStride, quads, quadStride, count, events.Slice(m, count), 0, factor, target.From(m), clipped[m..]);
+                continue;
+            }
+
+            var sums = _sums.AsSpan(0, slices * count * columns);
+            var digital = _digital.AsSpan(0, count * columns);
+            sums.Clear();
+            digital.Clear();
+            LayerSums own = new(sums, count * columns, digital, columns);
+            RunGroup(block, group, CodeStride, quads, quadStride, count, events.Slice(m, count), 0, 1, own, clipped[m..]);
+            for (int i = 0; i < count; i++)
+            {
+                target.Add(m + i, factor, sums, digital, i, count);
+            }
+        }
+    }
+
+    private void RunGroup(
+        ProgrammedBlock block,
+        ReadOnlySpan<float> codes,
+        int stride,
+        ReadOnlySpan<float> quads,
+        int quadStride,
+        int vectors,
+        in ReadEvents events,
+        int attempt,
+        double factor,
+        LayerSums target,
+        Span<int> clipped)
+    {
+        int rows = block.Block.Rows;
+        int columns = block.Block.Columns;
+        int slices = Physics.Weights.Slices;
+        int pulses = Physics.Input.PulseWeights.Length;
+        int sumStride = (columns + Lanes16.Count - 1) / Lanes16.Count * Lanes16.Count;
+        int sumCount = PackedMvm.Padded(vectors) * sumStride;
+        Grow(ref _columns, sumCount);
+        Grow(ref _draws, columns);
         Grow(ref _units, vectors);
         if (Physics.IsAccumulated)
         {
             Array.Clear(_units, 0, vectors);
-            Grow(ref _charge, slices * 2 * outputs);
-            Array.Clear(_charge, 0, slices * 2 * outputs);
+            Grow(ref _charge, slices * 2 * sumCount);
+            Array.Clear(_charge, 0, slices * 2 * sumCount);
         }
 
-        var column = _columns.AsSpan(0, outputs);
-        bool isOneShot = Physics.Input.Bits is null || Physics.Input.PulseWeights.Length == 1 && Physics.Input.MaxPulse == Physics.Input.MaxCode;
-        for (int p = 0; p < Physics.Input.PulseWeights.Length; p++)
+        if (quads.IsEmpty)
         {
-            long pulseWeight = Physics.Input.PulseWeights[p];
-            ReadOnlySpan<float> pulses = codes;
-            int pulseStride = stride;
-            if (!isOneShot)
-            {
-                pulses = Pulses(codes, stride, vectors, rows, p);
-                pulseStride = rows;
-            }
+            Grow(ref _quads, pulses * PackedMvm.Padded(vectors) * rows);
+        }
 
-            var drives = pulses;
-            int driveStride = pulseStride;
-            if (Physics.HasDrivers)
+        for (int p = 0; p < pulses; p++)
+        {
+            var sent = Pulses(codes, stride, vectors, rows, p);
+            int sentStride = IsOneShot ? stride : rows;
+            var drives = Drives(block, sent, sentStride, vectors, rows, events, attempt, p);
+            int driveStride = Physics.HasDrivers ? rows : sentStride;
+            if (quads.IsEmpty)
             {
-                FillDrives(block, pulses, pulseStride, vectors, events, PulseKey(attempt, p, 0));
-                drives = _drives.AsSpan(0, vectors * rows);
-                driveStride = rows;
+                PackedMvm.PackInputs(drives, driveStride, vectors, rows, _quads.AsSpan(p * PackedMvm.Padded(vectors) * rows));
             }
+        }
 
-            for (int m = 0; m < vectors && block.Wires is not null; m++)
+        // Pulses inside slices: a slice's cells stay in the cache. Noise of wires and observers have the order of time.
+        bool isInTime = block.Wires is not null || Observer is not null;
+        for (int i = 0; i < pulses * slices; i++)
+        {
+            var (p, slice) = isInTime ? (i / slices, i % slices) : (i % pulses, i / pulses);
+            ReadOnlySpan<float> drives = Physics.HasDrivers ? _drives.AsSpan(p * vectors * rows) : IsOneShot ? codes : _pulses.AsSpan(p * vectors * rows);
+            int driveStride = Physics.HasDrivers || !IsOneShot ? rows : stride;
+            var packed = quads.IsEmpty ? _quads.AsSpan(p * PackedMvm.Padded(vectors) * rows) : quads;
+            for (int m = 0; m < vectors && slice == 0; m++)
             {
                 PrepareWireNoise(block, drives.Slice(m * driveStride, rows), events, m, attempt, p);
             }
 
-            for (int m = 0; m < vectors && NeedsUnit; m++)
+            if (slice == 0 && NeedsUnit)
             {
-                double unit = UnitSum(block, pulses.Slice(m * pulseStride, rows), drives.Slice(m * driveStride, rows), events, m, PulseKey(attempt, p, 0));
-                if (Physics.IsAccumulated)
-                {
-                    _units[m] = AddUnitCharge(_units[m], pulseWeight, unit);
-                }
-                else
-                {
-                    _units[m] = ConvertUnit(block, unit, events, m, PulseKey(attempt, p, 0), ref clipped[m]);
-                    TakeOffset(pulseWeight * _units[m], digital.Slice(m * columns, columns));
-                }
-            }
-
-            for (int slice = 0; slice < slices; slice++)
-            {
-                int polarities = block.Negative[slice] is null ? 1 : 2;
-                for (int polarity = 0; polarity < polarities; polarity++)
-                {
-                    uint pulseKey = PulseKey(attempt, p, polarity);
-                    Multiply(block, slice, polarity == 1, drives, driveStride, vectors, events, pulseKey, column);
-                    if (Physics.IsAccumulated)
-                    {
-                        var charge = _charge.AsSpan(((slice * 2) + polarity) * outputs, outputs);
-                        for (int i = 0; i < outputs; i++)
-                        {
-                            charge[i] = MathF.FusedMultiplyAdd(pulseWeight, column[i], charge[i]);
-                        }
-                    }
-                    else
-                    {
-                        Convert(block, slice, polarity == 1, column, pulseWeight, vectors, events, pulseKey, sums.Slice(slice * outputs, outputs), clipped);
-                    }
-                }
-
-                if (!Physics.IsAccumulated && block.Flipped[slice] is { } flipped)
-                {
-                    RecoverFlips(flipped, slice, pulseWeight, vectors, digital);
-                }
-            }
-        }
-
-        for (int m = 0; m < vectors && NeedsUnit && Physics.IsAccumulated; m++)
-        {
-            _units[m] = ConvertUnit(block, _units[m], events, m, PulseKey(attempt, 0, 0), ref clipped[m]);
-            TakeOffset(_units[m], digital.Slice(m * columns, columns));
-        }
-
-        for (int slice = 0; slice < slices && Physics.IsAccumulated; slice++)
-        {
-            if (block.Flipped[slice] is { } flipped)
-            {
-                RecoverFlips(flipped, slice, 1, vectors, digital);
+                ReadUnits(block, IsOneShot ? codes : _pulses.AsSpan(p * vectors * rows), IsOneShot ? stride : rows, drives, driveStride, vectors, events, attempt, p, target, clipped);
             }
 
             for (int polarity = 0; polarity < (block.Negative[slice] is null ? 1 : 2); polarity++)
             {
-                var charge = _charge.AsSpan(((slice * 2) + polarity) * outputs, outputs);
-                Convert(block, slice, polarity == 1, charge, 1, vectors, events, PulseKey(attempt, 0, polarity), sums.Slice(slice * outputs, outputs), clipped);
+                uint pulseKey = PulseKey(attempt, p, polarity);
+                var column = _columns.AsSpan(0, sumCount);
+                Multiply(block, slice, polarity == 1, drives, driveStride, packed, quads.IsEmpty ? PackedMvm.Quad * rows : quadStride, vectors, events, pulseKey, column, sumStride);
+                long pulseWeight = Physics.Input.PulseWeights[p];
+                if (Physics.IsAccumulated)
+                {
+                    var charge = _charge.AsSpan(((slice * 2) + polarity) * sumCount, sumCount);
+                    for (int c = 0; c < charge.Length; c++)
+                    {
+                        charge[c] = MathF.FusedMultiplyAdd(pulseWeight, column[c], charge[c]);
+                    }
+                }
+                else
+                {
+                    Convert(block, slice, polarity == 1, column, sumStride, pulseWeight * factor, vectors, events, pulseKey, target, clipped);
+                }
             }
+        }
+
+        if (!Physics.IsAccumulated)
+        {
+            return;
+        }
+
+        for (int m = 0; m < vectors && NeedsUnit; m++)
+        {
+            double unit = ConvertUnit(block, _units[m], events, m, PulseKey(attempt, 0, 0), ref clipped[m]);
+            TakeOffset(unit, target.Digital(m, columns));
+            RecoverFlips(block, 1, unit, target.Digital(m, columns));
+        }
+
+        for (int slice = 0; slice < slices; slice++)
+        {
+            for (int polarity = 0; polarity < (block.Negative[slice] is null ? 1 : 2); polarity++)
+            {
+                var charge = _charge.AsSpan(((slice * 2) + polarity) * sumCount, sumCount);
+                Convert(block, slice, polarity == 1, charge, sumStride, factor, vectors, events, PulseKey(attempt, 0, polarity), target, clipped);
+            }
+        }
+    }
+
+    /// <summary>The sums of the inputs of one pulse, and what they take from the results.</summary>
+    private void ReadUnits(
+        ProgrammedBlock block,
+        ReadOnlySpan<float> pulses,
+        int pulseStride,
+        ReadOnlySpan<float> drives,
+        int driveStride,
+        int vectors,
+        in ReadEvents events,
+        int attempt,
+        int pulse,
+        LayerSums target,
+        Span<int> clipped)
+    {
+        int rows = block.Block.Rows;
+        int columns = block.Block.Columns;
+        long pulseWeight = Physics.Input.PulseWeights[pulse];
+        uint pulseKey = PulseKey(attempt, pulse, 0);
+        for (int m = 0; m < vectors; m++)
+        {
+            double unit = UnitSum(block, pulses.Slice(m * pulseStride, rows), drives.Slice(m * driveStride, rows), events, m, pulseKey);
+            if (Physics.IsAccumulated)
+            {
+                _units[m] = AddUnitCharge(_units[m], pulseWeight, unit);
+                continue;
+            }
+
+            unit = ConvertUnit(block, unit, events, m, pulseKey, ref clipped[m]);
+            TakeOffset(pulseWeight * unit, target.Digital(m, columns));
+            RecoverFlips(block, pulseWeight, unit, target.Digital(m, columns));
         }
     }
 
@@ -149,51 +256,154 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         }
     }
 
+    private void RecoverFlips(ProgrammedBlock block, long pulseWeight, double unit, Span<double> corrections)
+    {
+        for (int slice = 0; slice < Physics.Weights.Slices; slice++)
+        {
+            if (block.Flipped[slice] is not { } flipped)
+            {
+                continue;
+            }
+
+            double recovery = Physics.SliceWeight(slice) * Physics.Weights.MaxLevel * pulseWeight * unit;
+            for (int c = 0; c < flipped.Length; c++)
+            {
+                if (flipped[c])
+                {
+                    corrections[c] += recovery;
+                }
+            }
+        }
+    }
+
+    /// <summary>What the digital side sends to the rows in one pulse.</summary>
     private ReadOnlySpan<float> Pulses(ReadOnlySpan<float> codes, int stride, int vectors, int rows, int pulse)
     {
-        Grow(ref _pulses, vectors * rows);
+        if (IsOneShot)
+        {
+            return codes;
+        }
+
+        Grow(ref _pulses, Physics.Input.PulseWeights.Length * vectors * rows);
+        var pulses = _pulses.AsSpan(pulse * vectors * rows, vectors * rows);
         for (int m = 0; m < vectors; m++)
         {
             var input = codes.Slice(m * stride, rows);
-            var output = _pulses.AsSpan(m * rows, rows);
+            var output = pulses.Slice(m * rows, rows);
             for (int r = 0; r < rows; r++)
             {
                 output[r] = Physics.Input.Pulse((int)input[r], pulse);
             }
         }
 
-        return _pulses.AsSpan(0, vectors * rows);
+        return pulses;
     }
 
-    private void FillDrives(ProgrammedBlock block, ReadOnlySpan<float> pulses, int stride, int vectors, in ReadEvents events, uint pulseKey)
+    /// <summary>What the rows are driven with for it.</summary>
+    private ReadOnlySpan<float> Drives(
+        ProgrammedBlock block, ReadOnlySpan<float> pulses, int stride, int vectors, int rows, in ReadEvents events, int attempt, int pulse)
     {
-        int rows = block.Block.Rows;
-        Grow(ref _drives, vectors * rows);
+        if (!Physics.HasDrivers)
+        {
+            return pulses;
+        }
+
+        Grow(ref _drives, Physics.Input.PulseWeights.Length * vectors * rows);
+        var drives = _drives.AsSpan(pulse * vectors * rows, vectors * rows);
         for (int m = 0; m < vectors; m++)
         {
-            Drive(block, pulses.Slice(m * stride, rows), events, m, pulseKey, _drives.AsSpan(m * rows, rows));
+            Drive(block, pulses.Slice(m * stride, rows), events, m, PulseKey(attempt, pulse, 0), drives.Slice(m * rows, rows));
         }
+
+        return drives;
     }
 
+    /// <summary>Step 5 and 6: the column sums of one read, with what disturbs them.</summary>
     private void Multiply(
-        ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> drives, int stride, int vectors, in ReadEvents events, uint pulseKey, Span<float> column)
+        ProgrammedBlock block,
+        int slice,
+        bool negative,
+        ReadOnlySpan<float> drives,
+        int stride,
+        ReadOnlySpan<float> quads,
+        int quadStride,
+        int vectors,
+        in ReadEvents events,
+        uint pulseKey,
+        Span<float> column,
+        int sumStride)
     {
-        MultiplyContents(block, slice, negative, drives, stride, vectors, events, pulseKey, column);
+        int rows = block.Block.Rows;
+        int columns = block.Block.Columns;
+        if (block.Wires is { Layout.IsGated: true })
+        {
+            for (int m = 0; m < vectors; m++)
+            {
+                GatedSums(block, slice, negative, drives.Slice(m * stride, rows), events, m, pulseKey, column.Slice(m * sumStride, columns));
+            }
+        }
+        else if (HasCellNoise(block, slice) && block.ReadVariance.Length == 0)
+        {
+            MultiplyNoisy(block, slice, negative, drives, stride, vectors, events, pulseKey, column, sumStride);
+        }
+        else
+        {
+            PackedMvm.Multiply(quads, quadStride, vectors, block.Packed(slice, negative), column, sumStride);
+            if (HasCellNoise(block, slice))
+            {
+                AddColumnNoise(block, slice, negative, drives, stride, vectors, events, pulseKey, column, sumStride);
+            }
+
+            for (int m = 0; m < vectors && block.Wires is not null; m++)
+            {
+                AddWireNoise(block, slice, negative, m, column.Slice(m * sumStride, columns));
+            }
+        }
+
+        TakeDrop(block, slice, negative, drives, stride, vectors, column, sumStride);
         int line = (2 * slice) + (negative ? 1 : 0);
         if (block.Terms is { } terms)
         {
-            AddPower(terms.Even[line], false, block, drives, stride, vectors, column);
-            AddPower(terms.Odd[line], true, block, drives, stride, vectors, column);
+            AddPower(terms.Even[line], false, block, drives, stride, vectors, column, sumStride);
+            AddPower(terms.Odd[line], true, block, drives, stride, vectors, column, sumStride);
         }
 
-        int columns = block.Block.Columns;
         for (int m = 0; m < vectors && Physics.HasArrayErrors; m++)
         {
-            DisturbSums(block, line, drives.Slice(m * stride, block.Block.Rows), events, m, pulseKey, column.Slice(m * columns, columns));
+            DisturbSums(block, line, drives.Slice(m * stride, rows), events, m, pulseKey, column.Slice(m * sumStride, columns));
         }
     }
 
-    private void AddPower(float[]? cells, bool isCube, ProgrammedBlock block, ReadOnlySpan<float> drives, int stride, int vectors, Span<float> column)
+    /// <summary>Every read has its own cells.</summary>
+    private void MultiplyNoisy(
+        ProgrammedBlock block,
+        int slice,
+        bool negative,
+        ReadOnlySpan<float> drives,
+        int stride,
+        int vectors,
+        in ReadEvents events,
+        uint pulseKey,
+        Span<float> column,
+        int sumStride)
+    {
+        int rows = block.Block.Rows;
+        int columns = block.Block.Columns;
+        Grow(ref _noisy, rows * columns);
+        for (int m = 0; m < vectors; m++)
+        {
+            ulong readEvent = Draws.Event(events.Samples[m], events.Ordinals[m], pulseKey);
+            for (int r = 0; r < rows; r++)
+            {
+                NoisyRow(block, slice, negative, readEvent, r, _noisy.AsSpan(r * columns, columns), _draws.AsSpan(0, columns));
+            }
+
+            Mvm.Multiply(drives.Slice(m * stride, rows), rows, 1, _noisy, columns, rows, columns, column.Slice(m * sumStride, columns), columns);
+        }
+    }
+
+    private void AddPower(
+        float[]? cells, bool isCube, ProgrammedBlock block, ReadOnlySpan<float> drives, int stride, int vectors, Span<float> column, int sumStride)
     {
         if (cells is null)
         {
@@ -213,74 +423,35 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         }
 
         Mvm.Multiply(_powers, rows, vectors, cells, columns, rows, columns, _terms, columns);
-        for (int i = 0; i < vectors * columns; i++)
-        {
-            column[i] += _terms[i];
-        }
-    }
-
-    private void MultiplyContents(
-        ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> pulses, int stride, int vectors, in ReadEvents events, uint pulseKey, Span<float> column)
-    {
-        int rows = block.Block.Rows;
-        int columns = block.Block.Columns;
-        if (block.Wires is { Layout.IsGated: true })
-        {
-            for (int m = 0; m < vectors; m++)
-            {
-                GatedSums(block, slice, negative, pulses.Slice(m * stride, rows), events, m, pulseKey, column.Slice(m * columns, columns));
-            }
-
-            return;
-        }
-
-        if (!HasCellNoise(block, slice))
-        {
-            Mvm.Multiply(pulses, stride, vectors, (negative ? block.Negative[slice] : block.Positive[slice])!, columns, rows, columns, column, columns);
-            for (int m = 0; m < vectors && block.Wires is not null; m++)
-            {
-                AddWireNoise(block, slice, negative, m, column.Slice(m * columns, columns));
-            }
-
-            TakeDrop(block, slice, negative, pulses, stride, vectors, column);
-            return;
-        }
-
-        if (block.ReadVariance.Length > 0)
-        {
-            Mvm.Multiply(pulses, stride, vectors, (negative ? block.Negative[slice] : block.Positive[slice])!, columns, rows, columns, column, columns);
-            AddColumnNoise(block, slice, negative, pulses, stride, vectors, events, pulseKey, column);
-            TakeDrop(block, slice, negative, pulses, stride, vectors, column);
-            return;
-        }
-
-        // Every read has its own cells.
-        Grow(ref _noisy, rows * columns);
         for (int m = 0; m < vectors; m++)
         {
-            ulong readEvent = Draws.Event(events.Samples[m], events.Ordinals[m], pulseKey);
-            for (int r = 0; r < rows; r++)
+            for (int c = 0; c < columns; c++)
             {
-                NoisyRow(block, slice, negative, readEvent, r, _noisy.AsSpan(r * columns, columns), _draws.AsSpan(0, columns));
+                column[(m * sumStride) + c] += _terms[(m * columns) + c];
             }
-
-            Mvm.Multiply(pulses.Slice(m * stride, rows), rows, 1, _noisy, columns, rows, columns, column.Slice(m * columns, columns), columns);
         }
-
-        TakeDrop(block, slice, negative, pulses, stride, vectors, column);
     }
 
     /// <summary>Read noise of all devices of a column in one draw: N(0, sum over rows of sigma^2 x^2).</summary>
     private void AddColumnNoise(
-        ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> pulses, int stride, int vectors, in ReadEvents events, uint pulseKey, Span<float> column)
+        ProgrammedBlock block,
+        int slice,
+        bool negative,
+        ReadOnlySpan<float> drives,
+        int stride,
+        int vectors,
+        in ReadEvents events,
+        uint pulseKey,
+        Span<float> column,
+        int sumStride)
     {
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
-        Grow(ref _readSquares, vectors * rows);
-        Grow(ref _readVariances, vectors * columns);
+        Grow(ref _readSquares, 2 * PackedMvm.Padded(vectors) * rows);
+        Grow(ref _readVariances, PackedMvm.Padded(vectors) * sumStride);
         for (int m = 0; m < vectors; m++)
         {
-            var pulse = pulses.Slice(m * stride, rows);
+            var pulse = drives.Slice(m * stride, rows);
             var square = _readSquares.AsSpan(m * rows, rows);
             for (int r = 0; r < rows; r++)
             {
@@ -288,16 +459,17 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
             }
         }
 
-        int polarity = negative ? 1 : 0;
-        Mvm.Multiply(_readSquares, rows, vectors, block.ReadVariance[(2 * slice) + polarity]!, columns, rows, columns, _readVariances, columns);
-        CellStream stream = new(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, slice, Pair: 0, polarity, block.Block.Copy);
+        var quads = _readSquares.AsSpan(PackedMvm.Padded(vectors) * rows);
+        PackedMvm.PackInputs(_readSquares, rows, vectors, rows, quads);
+        PackedMvm.Multiply(quads, PackedMvm.Quad * rows, vectors, block.PackedVariance(slice, negative), _readVariances, sumStride);
+        CellStream stream = new(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, slice, Pair: 0, negative ? 1 : 0, block.Block.Copy);
         var draws = _draws.AsSpan(0, columns);
         for (int m = 0; m < vectors; m++)
         {
             ulong readEvent = Draws.Event(events.Samples[m], events.Ordinals[m], pulseKey);
             Draws.Normals(stream, DrawPurpose.ReadOfColumn, readEvent, block.Block.RowBlock, FirstColumn(block.Block), draws);
-            var outputs = column.Slice(m * columns, columns);
-            var variances = _readVariances.AsSpan(m * columns, columns);
+            var outputs = column.Slice(m * sumStride, columns);
+            var variances = _readVariances.AsSpan(m * sumStride, columns);
             for (int c = 0; c < columns; c++)
             {
                 outputs[c] = MathF.FusedMultiplyAdd(MathF.Sqrt(variances[c]), draws[c], outputs[c]);
@@ -305,9 +477,10 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         }
     }
 
-    private void TakeDrop(ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> pulses, int stride, int vectors, Span<float> column)
+    private void TakeDrop(
+        ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> drives, int stride, int vectors, Span<float> column, int sumStride)
     {
-        if (block.Drop is not { } drop)
+        if (block.Drop is not { } drop || block.Wires is { Layout.IsGated: true })
         {
             return;
         }
@@ -321,71 +494,52 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         {
             for (int r = 0; r < rows; r++)
             {
-                _magnitudes[(m * rows) + r] = Math.Abs(pulses[(m * stride) + r]);
+                _magnitudes[(m * rows) + r] = Math.Abs(drives[(m * stride) + r]);
             }
         }
 
         Mvm.Multiply(_magnitudes, rows, vectors, (negative ? drop.NegativeLoad[slice] : drop.PositiveLoad[slice])!, columns, rows, columns, _load, columns);
-        Mvm.Multiply(pulses, stride, vectors, (negative ? drop.NegativeFar[slice] : drop.PositiveFar[slice])!, columns, rows, columns, _far, columns);
-        drop.Take(column[..(vectors * columns)], _load, _far);
+        Mvm.Multiply(drives, stride, vectors, (negative ? drop.NegativeFar[slice] : drop.PositiveFar[slice])!, columns, rows, columns, _far, columns);
+        for (int m = 0; m < vectors; m++)
+        {
+            drop.Take(column.Slice(m * sumStride, columns), _load.AsSpan(m * columns, columns), _far.AsSpan(m * columns, columns));
+        }
     }
 
+    /// <summary>Step 7 and 8.</summary>
     private void Convert(
         ProgrammedBlock block,
         int slice,
         bool negative,
         Span<float> column,
-        long pulseWeight,
+        int sumStride,
+        double factor,
         int vectors,
         in ReadEvents events,
         uint pulseKey,
-        Span<double> sums,
+        LayerSums target,
         Span<int> clipped)
     {
         if (Physics.HasConversionErrors)
         {
-            ConvertWithErrors(block, slice, negative, column, pulseWeight, vectors, events, pulseKey, sums, clipped);
+            ConvertWithErrors(block, slice, negative, column, sumStride, factor, vectors, events, pulseKey, target, clipped);
             return;
         }
 
-        Observer?.Invoke(slice, column);
         int columns = block.Block.Columns;
-        float sigma = Physics.NoiseSigma(Physics.HasAdc ? Physics.Lsbs[slice] : 1);
-        bool[]? flipped = block.Flipped[slice];
-        double factor = (negative ? -1.0 : 1.0) * pulseWeight;
-        var draws = _draws.AsSpan(0, columns);
+        float lsb = Physics.HasAdc ? Physics.Lsbs[slice] : 1;
+        Conversion conversion = new(Physics.NoiseSigma(lsb), Physics.HasAdc, lsb, Physics.AdcMin, Physics.AdcMax);
+        var draws = conversion.Sigma == 0 ? default : _draws.AsSpan(0, columns);
         for (int m = 0; m < vectors; m++)
         {
-            var outputs = column.Slice(m * columns, columns);
-            if (sigma != 0)
+            var currents = column.Slice(m * sumStride, columns);
+            Observer?.Invoke(slice, currents);
+            if (conversion.Sigma != 0)
             {
                 OutputDraws(block, slice, events, m, pulseKey, draws);
-                for (int c = 0; c < columns; c++)
-                {
-                    outputs[c] = MathF.FusedMultiplyAdd(sigma, draws[c], outputs[c]);
-                }
             }
 
-            if (Physics.HasAdc)
-            {
-                clipped[m] += Converters.Convert(outputs, Physics.Lsbs[slice], Physics.AdcMin, Physics.AdcMax);
-            }
-
-            var sum = sums.Slice(m * columns, columns);
-            if (flipped is null)
-            {
-                for (int c = 0; c < columns; c++)
-                {
-                    sum[c] += factor * outputs[c];
-                }
-            }
-            else
-            {
-                for (int c = 0; c < columns; c++)
-                {
-                    sum[c] += flipped[c] ? -factor * outputs[c] : factor * outputs[c];
-                }
-            }
+            clipped[m] += ShiftAdd.Convert(in conversion, currents, draws, block.Signs[slice], negative ? -factor : factor, target.Sums(slice, m, columns));
         }
     }
 
@@ -395,34 +549,33 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         int slice,
         bool negative,
         Span<float> column,
-        long pulseWeight,
+        int sumStride,
+        double factor,
         int vectors,
         in ReadEvents events,
         uint pulseKey,
-        Span<double> sums,
+        LayerSums target,
         Span<int> clipped)
     {
         int columns = block.Block.Columns;
         int line = (2 * slice) + (negative ? 1 : 0);
         var periphery = block.Periphery!.Lines[line];
-        if (periphery.PerConductance is { } perConductance)
-        {
-            for (int i = 0; i < column.Length; i++)
-            {
-                column[i] *= perConductance[i % columns];
-            }
-        }
-
-        Observer?.Invoke(slice, column);
         float lsb = Physics.HasAdc ? Physics.Lsbs[slice] : 1;
         float sigma = Physics.NoiseSigma(lsb);
         bool[]? flipped = block.Flipped[slice];
-        double factor = (negative ? -1.0 : 1.0) * pulseWeight;
+        factor = negative ? -factor : factor;
         Grow(ref _uniforms, columns);
         var draws = _draws.AsSpan(0, columns);
         var uniforms = _uniforms.AsSpan(0, columns);
         for (int m = 0; m < vectors; m++)
         {
+            var currents = column.Slice(m * sumStride, columns);
+            for (int c = 0; c < columns && periphery.PerConductance is { } perConductance; c++)
+            {
+                currents[c] *= perConductance[c];
+            }
+
+            Observer?.Invoke(slice, currents);
             if (sigma != 0)
             {
                 OutputDraws(block, slice, events, m, pulseKey, draws);
@@ -433,11 +586,10 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
                 RoundingDraws(block, line, events, m, pulseKey, uniforms);
             }
 
-            var outputs = column.Slice(m * columns, columns);
-            var sum = sums.Slice(m * columns, columns);
+            var sum = target.Sums(slice, m, columns);
             for (int c = 0; c < columns; c++)
             {
-                float code = OutputCircuit(periphery, c, outputs[c], sigma, draws[c]);
+                float code = OutputCircuit(periphery, c, currents[c], sigma, draws[c]);
                 if (Physics.HasAdc)
                 {
                     code = Code(code / lsb, periphery.Curves?[c], uniforms[c], ref clipped[m]);
@@ -450,20 +602,4 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
     }
 
     private protected override float StepCode(StepCurve curve, float value) => curve.Convert(value);
-
-    private void RecoverFlips(bool[] flipped, int slice, long pulseWeight, int vectors, Span<double> digital)
-    {
-        for (int m = 0; m < vectors; m++)
-        {
-            double recovery = Physics.SliceWeight(slice) * Physics.Weights.MaxLevel * pulseWeight * _units[m];
-            var outputs = digital.Slice(m * flipped.Length, flipped.Length);
-            for (int c = 0; c < flipped.Length; c++)
-            {
-                if (flipped[c])
-                {
-                    outputs[c] += recovery;
-                }
-            }
-        }
-    }
 }

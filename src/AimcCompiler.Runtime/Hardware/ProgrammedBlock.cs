@@ -8,6 +8,9 @@ namespace AimcCompiler.Runtime;
 /// <remarks>The baseline g_min of every cell is taken off exactly, as an ideal reference column would.</remarks>
 internal sealed class ProgrammedBlock
 {
+    private readonly PackedCells?[] _packed;
+    private readonly PackedCells?[] _packedVariance;
+
     private ProgrammedBlock(Block block, int slices)
     {
         Block = block;
@@ -16,6 +19,9 @@ internal sealed class ProgrammedBlock
         PositiveSigma = new float[slices][];
         NegativeSigma = new float[slices][];
         Flipped = new bool[slices][];
+        Signs = new float[slices][];
+        _packed = new PackedCells?[2 * slices];
+        _packedVariance = new PackedCells?[2 * slices];
     }
 
     public Block Block { get; }
@@ -38,6 +44,9 @@ internal sealed class ProgrammedBlock
     /// <summary>Columns that hold the complement; null without flip.</summary>
     public bool[]?[] Flipped { get; }
 
+    /// <summary>-1 for columns that hold the complement, else 1; null without flip.</summary>
+    public float[]?[] Signs { get; }
+
     /// <summary>Contents of the unit column's cells, one a row; null without.</summary>
     public float[]? Unit { get; private set; }
 
@@ -57,6 +66,17 @@ internal sealed class ProgrammedBlock
 
     /// <summary>Drivers, circuits and converters with errors of their own; null where the tile has none.</summary>
     public BlockPeriphery? Periphery { get; private set; }
+
+    /// <summary>The cells of one conversion as products read them.</summary>
+    public PackedCells Packed(int slice, bool negative) =>
+        _packed[(2 * slice) + (negative ? 1 : 0)] ??= PackedCells.Pack((negative ? Negative[slice] : Positive[slice])!, Block.Rows, Block.Columns);
+
+    /// <summary>The read noise of the cells of one conversion as products read it.</summary>
+    public PackedCells PackedVariance(int slice, bool negative)
+    {
+        int line = (2 * slice) + (negative ? 1 : 0);
+        return _packedVariance[line] ??= PackedCells.Pack(ReadVariance[line]!, Block.Rows, Block.Columns);
+    }
 
     /// <summary>The same cells behind drivers and converters of their own.</summary>
     public ProgrammedBlock With(TilePhysics physics, SimulationOptions options)
@@ -123,6 +143,7 @@ internal sealed class ProgrammedBlock
             result.PositiveSigma[slice] = sigma;
             result.NegativeSigma[slice] = negativeSigma;
             result.Flipped[slice] = flipped;
+            result.Signs[slice] = flipped is null ? null : Array.ConvertAll(flipped, f => f ? -1f : 1f);
         }
 
         if (physics.ReadsUnitColumn)

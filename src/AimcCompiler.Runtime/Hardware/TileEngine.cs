@@ -13,12 +13,58 @@ internal readonly ref struct ReadEvents(ReadOnlySpan<ulong> Samples, ReadOnlySpa
 
     public ReadOnlySpan<uint> Ordinals { get; } = Ordinals;
 
-    public ReadEvents Single(int vector) => new(Samples.Slice(vector, 1), Ordinals.Slice(vector, 1));
+    public ReadEvents Single(int vector) => Slice(vector, 1);
+
+    public ReadEvents Slice(int first, int count) => new(Samples.Slice(first, count), Ordinals.Slice(first, count));
+}
+
+/// <summary>Where a block's results are added: the part of a layer's sums from its first column and the first vector on.</summary>
+/// <param name="sums">In converter codes, one plane a slice.</param>
+/// <param name="sliceStride">From plane to plane.</param>
+/// <param name="digital">The digital corrections, in cell levels.</param>
+/// <param name="vectorStride">From vector to vector, in both.</param>
+internal readonly ref struct LayerSums(Span<double> sums, int sliceStride, Span<double> digital, int vectorStride)
+{
+    private readonly Span<double> _sums = sums;
+    private readonly Span<double> _digital = digital;
+
+    public int VectorStride { get; } = vectorStride;
+
+    public LayerSums From(int vector) => new(_sums[(vector * VectorStride)..], sliceStride, _digital[(vector * VectorStride)..], VectorStride);
+
+    public Span<double> Sums(int slice, int vector, int columns) => _sums.Slice((slice * sliceStride) + (vector * VectorStride), columns);
+
+    public Span<double> Digital(int vector, int columns) => _digital.Slice(vector * VectorStride, columns);
+
+    /// <summary>Adds factor x the results of one vector.</summary>
+    /// <param name="vector">Which.</param>
+    /// <param name="factor">Of all of them.</param>
+    /// <param name="sums">Slice-major, vectors x columns each.</param>
+    /// <param name="digital">Vectors x columns.</param>
+    /// <param name="from">The vector among them.</param>
+    /// <param name="vectors">How many they are.</param>
+    public void Add(int vector, double factor, ReadOnlySpan<double> sums, ReadOnlySpan<double> digital, int from, int vectors)
+    {
+        int columns = digital.Length / vectors;
+        for (int slice = 0; slice < sums.Length / digital.Length; slice++)
+        {
+            ShiftAdd.Add(sums.Slice(((slice * vectors) + from) * columns, columns), factor, Sums(slice, vector, columns));
+        }
+
+        ShiftAdd.Add(digital.Slice(from * columns, columns), factor, Digital(vector, columns));
+    }
 }
 
 /// <summary>Runs input codes through one block. A closed hierarchy: the definition and its fast equal.</summary>
 internal abstract partial class TileEngine(TilePhysics physics, SimulationOptions options)
 {
+    private double[] _blockSums = [];
+    private double[] _blockDigital = [];
+
+    private protected float[] Codes { get; private set; } = [];
+
+    private protected int CodeStride { get; private set; }
+
     private protected TilePhysics Physics { get; } = physics;
 
     private protected SimulationOptions Options { get; } = options;
@@ -46,6 +92,34 @@ internal abstract partial class TileEngine(TilePhysics physics, SimulationOption
         Span<double> sums,
         Span<double> digital,
         Span<int> clipped);
+
+    /// <summary>The codes of a strip of whole vectors, which <see cref="Add"/> reads until the next strip.</summary>
+    /// <param name="codes">Row-major; not copied.</param>
+    /// <param name="stride">Rows of the layer: from vector to vector.</param>
+    /// <param name="vectors">How many.</param>
+    public virtual void Load(float[] codes, int stride, int vectors) => (Codes, CodeStride) = (codes, stride);
+
+    /// <summary>Runs vectors of the strip through a block and adds factor x the results to those of the layer.</summary>
+    /// <param name="block">The cells.</param>
+    /// <param name="first">The first vector.</param>
+    /// <param name="vectors">How many.</param>
+    /// <param name="events">Names of the reads.</param>
+    /// <param name="factor">Drift compensation.</param>
+    /// <param name="target">From the block's first column and the first vector on.</param>
+    /// <param name="clipped">Conversions that clipped, per vector.</param>
+    public virtual void Add(ProgrammedBlock block, int first, int vectors, in ReadEvents events, double factor, LayerSums target, Span<int> clipped)
+    {
+        int outputs = vectors * block.Block.Columns;
+        Grow(ref _blockSums, Physics.Weights.Slices * outputs);
+        Grow(ref _blockDigital, outputs);
+        var sums = _blockSums.AsSpan(0, Physics.Weights.Slices * outputs);
+        var digital = _blockDigital.AsSpan(0, outputs);
+        Run(block, Codes.AsSpan((first * CodeStride) + FirstRow(block.Block)), CodeStride, vectors, events, 0, sums, digital, clipped);
+        for (int m = 0; m < vectors; m++)
+        {
+            target.Add(m, factor, sums, digital, m, vectors);
+        }
+    }
 
     private protected int FirstColumn(Block block) => (block.FirstGroup * Physics.Layer.Columns) + block.ColumnStart;
 
