@@ -3,11 +3,5 @@ using AimcCompiler.Benchmarks;
 return args switch
 {
     ["wires"] => WiresBenchmark.Run(Console.Out),
-    _ => Usage(),
+    _ => await BenchmarksRoot.InvokeAsync(args).ConfigureAwait(false),
 };
-
-static int Usage()
-{
-    Console.Error.WriteLine("usage: dotnet run -c Release --project tests/AimcCompiler.Benchmarks -- wires");
-    return 2;
-}

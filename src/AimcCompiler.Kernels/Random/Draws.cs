@@ -12,6 +12,9 @@ public static partial class Draws
     /// <summary>Columns of a block: 16 counters of four words.</summary>
     private const int BlockColumns = 4 * Philox.BlockCounters;
 
+    /// <summary>Columns that are drawn together where registers are wide.</summary>
+    private const int RunColumns = 4 * BlockColumns;
+
     private const ulong FoldKey = 0x41494D_43303031; // any constant; it separates folding from drawing
     private const ulong ReadKey = 0x41494D_43303032;
 
@@ -133,6 +136,12 @@ public static partial class Draws
     internal static void Fill<TLanes>(ulong key, uint c1, uint c2, uint c3, int firstColumn, Span<float> normals)
         where TLanes : struct, ILanes<TLanes>
     {
+        if (typeof(TLanes) == typeof(Lanes16))
+        {
+            Fill512(key, c1, c2, c3, firstColumn, normals);
+            return;
+        }
+
         Span<float> block = stackalloc float[BlockColumns];
         for (int done = 0; done < normals.Length;)
         {
@@ -144,6 +153,29 @@ public static partial class Draws
             if (count < BlockColumns)
             {
                 block.Slice(offset, count).CopyTo(normals[done..]);
+            }
+
+            done += count;
+        }
+    }
+
+    [SkipLocalsInit]
+    private static void Fill512(ulong key, uint c1, uint c2, uint c3, int firstColumn, Span<float> normals)
+    {
+        Span<uint> words = stackalloc uint[RunColumns];
+        Span<float> run = stackalloc float[RunColumns];
+        for (int done = 0; done < normals.Length;)
+        {
+            int column = firstColumn + done;
+            int offset = column % BlockColumns;
+            int count = Math.Min(RunColumns - offset, normals.Length - done);
+            int whole = (offset + count + BlockColumns - 1) / BlockColumns * BlockColumns;
+            var target = count == whole ? normals.Slice(done, count) : run[..whole];
+            Philox.Blocks512(key, (uint)(column / BlockColumns) * Philox.BlockCounters, c1, c2, c3, words[..whole]);
+            Gaussian.Pairs512(words[..whole], target);
+            if (count < whole)
+            {
+                target.Slice(offset, count).CopyTo(normals[done..]);
             }
 
             done += count;

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace AimcCompiler.Kernels;
 
 /// <summary>Standard normals from random words (Box and Muller, 1958).</summary>
-public static class Gaussian
+public static partial class Gaussian
 {
     /// <summary>Two independent standard normals from the bit patterns of two lanes, of magnitude 0 .. 6.77.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

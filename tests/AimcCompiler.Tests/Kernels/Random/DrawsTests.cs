@@ -167,6 +167,71 @@ public sealed class DrawsTests
         Assert.NotEqual(expected, normals);
     }
 
+    /// <summary>So many keys that words occur near 2^32, where the radius is 0, and below 2^8, where it is largest.</summary>
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(63, 2)]
+    [InlineData(64, 64)]
+    [InlineData(100, 130)]
+    [InlineData(0, 1024)]
+    [InlineData(1 << 20, 256)]
+    public void ManyEventsHaveTheSameBitsAtEveryWidth(int firstColumn, int count)
+    {
+        float[] scalar = new float[count];
+        float[] wide = new float[count];
+        for (uint i = 0; i < 2000; i++)
+        {
+            ulong key = Draws.EventKey(i, 1, 2);
+            Draws.Fill<Lanes1>(key, i, i * 77, i * 3, firstColumn, scalar);
+            if (Lanes8.IsSupported)
+            {
+                Draws.Fill<Lanes8>(key, i, i * 77, i * 3, firstColumn, wide);
+                LaneContract.AssertSameBits(scalar, wide);
+            }
+
+            if (Lanes16.IsSupported)
+            {
+                Draws.Fill<Lanes16>(key, i, i * 77, i * 3, firstColumn, wide);
+                LaneContract.AssertSameBits(scalar, wide);
+            }
+        }
+    }
+
+    [Fact]
+    public void RareWordsHaveTheSameBitsInRegistersOfAnyWidth()
+    {
+        if (!Lanes16.IsSupported)
+        {
+            return;
+        }
+
+        // every word around a power of two, where the rounding of word + 1/2 changes; every eighth of a turn
+        uint[] edges = [.. Enumerable.Range(0, 33).SelectMany(b => Enumerable.Range(-3, 7).Select(d => (uint)((1L << b) + d))), 0x55555555, 0xAAAAAAAA, 0x2AAAAAAA];
+        uint[] words = new uint[64];
+        float[] normals = new float[64];
+        for (int first = 0; first < edges.Length; first++)
+        {
+            for (int second = 0; second < edges.Length; second += 16)
+            {
+                for (int i = 0; i < 16; i++)
+                {
+                    (words[i], words[16 + i]) = (edges[first], edges[(second + i) % edges.Length]);
+                    (words[32 + i], words[48 + i]) = (words[16 + i], words[i]);
+                }
+
+                Gaussian.Pairs512(words, normals);
+                for (int i = 0; i < 64; i += i % 16 == 15 ? 17 : 1)
+                {
+                    var (x, y) = Gaussian.Pair(Lanes1.BroadcastBits(words[i]), Lanes1.BroadcastBits(words[i + 16]));
+                    float[] pair = new float[2];
+                    Lanes1.Store(x, ref pair[0]);
+                    Lanes1.Store(y, ref pair[1]);
+                    LaneContract.AssertSameBits(pair, [normals[i], normals[i + 16]]);
+                }
+            }
+        }
+    }
+
     [Fact]
     public void EveryWidthHasTheSameBits()
     {
