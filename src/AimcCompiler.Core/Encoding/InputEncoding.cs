@@ -53,6 +53,12 @@ public sealed class InputEncoding
     /// <summary>Codes are odd, in units of half an LSB: -(2^b - 1) .. 2^b - 1, without zero.</summary>
     public bool IsMidRise { get; }
 
+    /// <summary>How signed codes become pulses; <see cref="InputSign.Unsigned"/> where they have no sign.</summary>
+    public InputSign Sign => _sign;
+
+    /// <summary>Bits of a pulse; 0 = a code is one pulse.</summary>
+    public int PulseBits => _scheme == InputScheme.BitSerial ? _pulseBits : 0;
+
     /// <summary>Largest code: 2^b - 1 unsigned and mid-rise, 2^(b-1) - 1 signed, 1 lossless.</summary>
     public int MaxCode { get; }
 

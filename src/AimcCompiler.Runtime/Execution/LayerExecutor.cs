@@ -393,7 +393,7 @@ internal sealed class LayerExecutor
 
                     break;
                 default:
-                    _engine.Load(_inputs, _rows, count);
+                    _engine.Load(_inputs, _rows, count, _samples, _ordinals);
                     foreach (var block in _owner._blocks)
                     {
                         if (_layer.Copies == 1)
@@ -559,7 +559,7 @@ internal sealed class LayerExecutor
             }
 
             var clipped = _clipped.AsSpan(0, count);
-            _engine.Add(block, first, count, new ReadEvents(_samples.AsSpan(first, count), _ordinals.AsSpan(first, count)), block.Compensation, Target(block).From(first), clipped);
+            _engine.Add(block, first, count, block.Compensation, Target(block).From(first), clipped);
             long all = 0;
             foreach (int vector in clipped)
             {

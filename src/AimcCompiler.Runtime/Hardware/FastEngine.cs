@@ -13,7 +13,10 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
     private float[] _drives = [];
     private float[] _quads = [];
     private float[] _strip = [];
-    private int _stripRows;
+    private int _stripVectors;
+    private ulong[] _keys = [];
+    private ulong[] _runKeys = [];
+    private readonly bool[] _hasKeys = new bool[2 * physics.Input.PulseWeights.Length];
     private float[] _columns = [];
     private float[] _charge = [];
     private float[] _noisy = [];
@@ -24,14 +27,18 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
     private float[] _powers = [];
     private float[] _terms = [];
     private float[] _uniforms = [];
+    private int[] _inputSquares = [];
     private float[] _readSquares = [];
-    private float[] _readVariances = [];
+    private float[] _columnVariances = [];
     private float[] _magnitudes = [];
     private float[] _load = [];
     private float[] _far = [];
 
     /// <summary>An input is one pulse: its code.</summary>
     private bool IsOneShot { get; } = physics.Input.Bits is null || (physics.Input.PulseWeights.Length == 1 && physics.Input.MaxPulse == physics.Input.MaxCode);
+
+    /// <summary>The sum of a vector's inputs is a sum of codes: it needs no pulse by pulse account.</summary>
+    private bool SumsCodes { get; } = physics.Input.Bits is not null && !physics.ReadsUnitColumn;
 
     public override void Run(
         ProgrammedBlock block,
@@ -52,28 +59,29 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         for (int m = 0; m < vectors; m += Group)
         {
             int count = Math.Min(Group, vectors - m);
-            RunGroup(block, codes[(m * stride)..], stride, [], 0, count, events.Slice(m, count), attempt, 1, target.From(m), clipped[m..]);
+            VectorGroup group = new() { Codes = codes[(m * stride)..], Stride = stride, Vectors = count, Events = events.Slice(m, count), Attempt = attempt, First = -1 };
+            RunGroup(block, group, 1, target.From(m), clipped[m..]);
         }
     }
 
-    public override void Load(float[] codes, int stride, int vectors)
+    public override void Load(float[] codes, int stride, int vectors, ulong[] samples, uint[] ordinals)
     {
-        base.Load(codes, stride, vectors);
-        _stripRows = 0;
-        if (IsOneShot && !Physics.HasDrivers)
+        base.Load(codes, stride, vectors, samples, ordinals);
+        Array.Clear(_hasKeys);
+        _stripVectors = vectors;
+        Grow(ref _keys, _hasKeys.Length * vectors);
+        if (!Physics.HasDrivers)
         {
-            _stripRows = stride;
             Grow(ref _strip, PackedMvm.Padded(vectors) * stride);
             PackedMvm.PackInputs(codes, stride, vectors, stride, _strip);
         }
     }
 
-    public override void Add(ProgrammedBlock block, int first, int vectors, in ReadEvents events, double factor, LayerSums target, Span<int> clipped)
+    public override void Add(ProgrammedBlock block, int first, int vectors, double factor, LayerSums target, Span<int> clipped)
     {
         int columns = block.Block.Columns;
         int slices = Physics.Weights.Slices;
         int firstRow = FirstRow(block.Block);
-        var codes = Codes.AsSpan((first * CodeStride) + firstRow);
 
         // What is converted once goes where it belongs at once.
         bool isDirect = (Physics.IsAccumulated || Physics.Input.PulseWeights.Length == 1) && !NeedsUnit && block.Negative[0] is null;
@@ -84,13 +92,20 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         for (int m = 0; m < vectors; m += Group)
         {
             int count = Math.Min(Group, vectors - m);
-            var group = codes[(m * CodeStride)..];
-            bool isPacked = _stripRows > 0 && (first + m) % PackedMvm.Quad == 0;
-            var quads = isPacked ? _strip.AsSpan(((first + m) * _stripRows) + (firstRow * PackedMvm.Quad)) : default;
-            int quadStride = PackedMvm.Quad * _stripRows;
+            bool isPacked = !Physics.HasDrivers && (first + m) % PackedMvm.Quad == 0;
+            VectorGroup group = new()
+            {
+                Codes = Codes.AsSpan(((first + m) * CodeStride) + firstRow),
+                Stride = CodeStride,
+                Quads = isPacked ? _strip.AsSpan(((first + m) * CodeStride) + (firstRow * PackedMvm.Quad)) : default,
+                QuadStride = PackedMvm.Quad * CodeStride,
+                Vectors = count,
+                Events = StripEvents.Slice(first + m, count),
+                First = first + m,
+            };
             if (isDirect)
             {
-                RunGroup(block, group, CodeStride, quads, quadStride, count, events.Slice(m, count), 0, factor, target.From(m), clipped[m..]);
+                RunGroup(block, group, factor, target.From(m), clipped[m..]);
                 continue;
             }
 
@@ -98,8 +113,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
             var digital = _digital.AsSpan(0, count * columns);
             sums.Clear();
             digital.Clear();
-            LayerSums own = new(sums, count * columns, digital, columns);
-            RunGroup(block, group, CodeStride, quads, quadStride, count, events.Slice(m, count), 0, 1, own, clipped[m..]);
+            RunGroup(block, group, 1, new LayerSums(sums, count * columns, digital, columns), clipped[m..]);
             for (int i = 0; i < count; i++)
             {
                 target.Add(m + i, factor, sums, digital, i, count);
@@ -107,25 +121,16 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         }
     }
 
-    private void RunGroup(
-        ProgrammedBlock block,
-        ReadOnlySpan<float> codes,
-        int stride,
-        ReadOnlySpan<float> quads,
-        int quadStride,
-        int vectors,
-        in ReadEvents events,
-        int attempt,
-        double factor,
-        LayerSums target,
-        Span<int> clipped)
+    private void RunGroup(ProgrammedBlock block, in VectorGroup group, double factor, LayerSums target, Span<int> clipped)
     {
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
         int slices = Physics.Weights.Slices;
         int pulses = Physics.Input.PulseWeights.Length;
-        int sumStride = (columns + Lanes16.Count - 1) / Lanes16.Count * Lanes16.Count;
+        int vectors = group.Vectors;
+        int sumStride = SumStride(columns);
         int sumCount = PackedMvm.Padded(vectors) * sumStride;
+        int packedCount = PackedMvm.Padded(vectors) * rows;
         Grow(ref _columns, sumCount);
         Grow(ref _draws, columns);
         Grow(ref _units, vectors);
@@ -136,21 +141,29 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
             Array.Clear(_charge, 0, slices * 2 * sumCount);
         }
 
-        if (quads.IsEmpty)
+        bool isSent = IsOneShot && !group.Quads.IsEmpty;
+        Grow(ref _quads, isSent ? 0 : pulses * packedCount);
+        bool needsRows = !isSent && (group.Quads.IsEmpty || NeedsRows(block));
+        for (int p = 0; p < pulses && !isSent; p++)
         {
-            Grow(ref _quads, pulses * PackedMvm.Padded(vectors) * rows);
+            var quads = _quads.AsSpan(p * packedCount, packedCount);
+            var pulseRows = needsRows ? Drives(block, Pulses(group, rows, p), group, rows, p) : default;
+            if (group.Quads.IsEmpty)
+            {
+                PackedMvm.PackInputs(pulseRows, DriveStride(group, rows), vectors, rows, quads);
+                continue;
+            }
+
+            for (int q = 0; q < PackedMvm.Padded(vectors) / PackedMvm.Quad; q++)
+            {
+                int count = PackedMvm.Quad * rows;
+                PulseTrain.Extract(Physics.Input, group.Quads.Slice(q * group.QuadStride, count), p, quads.Slice(q * count, count));
+            }
         }
 
-        for (int p = 0; p < pulses; p++)
+        if (NeedsUnit && SumsCodes)
         {
-            var sent = Pulses(codes, stride, vectors, rows, p);
-            int sentStride = IsOneShot ? stride : rows;
-            var drives = Drives(block, sent, sentStride, vectors, rows, events, attempt, p);
-            int driveStride = Physics.HasDrivers ? rows : sentStride;
-            if (quads.IsEmpty)
-            {
-                PackedMvm.PackInputs(drives, driveStride, vectors, rows, _quads.AsSpan(p * PackedMvm.Padded(vectors) * rows));
-            }
+            TakeCodes(block, group, target);
         }
 
         // Pulses inside slices: a slice's cells stay in the cache. Noise of wires and observers have the order of time.
@@ -158,24 +171,29 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         for (int i = 0; i < pulses * slices; i++)
         {
             var (p, slice) = isInTime ? (i / slices, i % slices) : (i % pulses, i / pulses);
-            ReadOnlySpan<float> drives = Physics.HasDrivers ? _drives.AsSpan(p * vectors * rows) : IsOneShot ? codes : _pulses.AsSpan(p * vectors * rows);
-            int driveStride = Physics.HasDrivers || !IsOneShot ? rows : stride;
-            var packed = quads.IsEmpty ? _quads.AsSpan(p * PackedMvm.Padded(vectors) * rows) : quads;
-            for (int m = 0; m < vectors && slice == 0; m++)
+            Read read = new()
             {
-                PrepareWireNoise(block, drives.Slice(m * driveStride, rows), events, m, attempt, p);
+                Pulse = p,
+                Drives = Physics.HasDrivers ? _drives.AsSpan(p * vectors * rows) : IsOneShot ? group.Codes : needsRows ? _pulses.AsSpan(p * vectors * rows) : default,
+                Stride = DriveStride(group, rows),
+                Quads = isSent ? group.Quads : _quads.AsSpan(p * packedCount, packedCount),
+                QuadStride = isSent ? group.QuadStride : PackedMvm.Quad * rows,
+            };
+            for (int m = 0; m < vectors && slice == 0 && block.Wires is not null; m++)
+            {
+                PrepareWireNoise(block, read.Drives.Slice(m * read.Stride, rows), group.Events, m, group.Attempt, p);
             }
 
-            if (slice == 0 && NeedsUnit)
+            if (slice == 0 && NeedsUnit && !SumsCodes)
             {
-                ReadUnits(block, IsOneShot ? codes : _pulses.AsSpan(p * vectors * rows), IsOneShot ? stride : rows, drives, driveStride, vectors, events, attempt, p, target, clipped);
+                ReadUnits(block, group, read, target, clipped);
             }
 
             for (int polarity = 0; polarity < (block.Negative[slice] is null ? 1 : 2); polarity++)
             {
-                uint pulseKey = PulseKey(attempt, p, polarity);
+                bool isNegative = polarity == 1;
                 var column = _columns.AsSpan(0, sumCount);
-                Multiply(block, slice, polarity == 1, drives, driveStride, packed, quads.IsEmpty ? PackedMvm.Quad * rows : quadStride, vectors, events, pulseKey, column, sumStride);
+                Multiply(block, slice, isNegative, group, read, column);
                 long pulseWeight = Physics.Input.PulseWeights[p];
                 if (Physics.IsAccumulated)
                 {
@@ -187,7 +205,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
                 }
                 else
                 {
-                    Convert(block, slice, polarity == 1, column, sumStride, pulseWeight * factor, vectors, events, pulseKey, target, clipped);
+                    Convert(block, slice, isNegative, column, pulseWeight * factor, group, p, target, clipped);
                 }
             }
         }
@@ -197,11 +215,10 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
             return;
         }
 
-        for (int m = 0; m < vectors && NeedsUnit; m++)
+        for (int m = 0; m < vectors && NeedsUnit && !SumsCodes; m++)
         {
-            double unit = ConvertUnit(block, _units[m], events, m, PulseKey(attempt, 0, 0), ref clipped[m]);
-            TakeOffset(unit, target.Digital(m, columns));
-            RecoverFlips(block, 1, unit, target.Digital(m, columns));
+            double unit = ConvertUnit(block, _units[m], group.Events, m, PulseKey(group.Attempt, 0, 0), ref clipped[m]);
+            TakeInputs(block, unit, target.Digital(m, columns));
         }
 
         for (int slice = 0; slice < slices; slice++)
@@ -209,55 +226,71 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
             for (int polarity = 0; polarity < (block.Negative[slice] is null ? 1 : 2); polarity++)
             {
                 var charge = _charge.AsSpan(((slice * 2) + polarity) * sumCount, sumCount);
-                Convert(block, slice, polarity == 1, charge, sumStride, factor, vectors, events, PulseKey(attempt, 0, polarity), target, clipped);
+                Convert(block, slice, polarity == 1, charge, factor, group, 0, target, clipped);
             }
         }
     }
 
-    /// <summary>The sums of the inputs of one pulse, and what they take from the results.</summary>
-    private void ReadUnits(
-        ProgrammedBlock block,
-        ReadOnlySpan<float> pulses,
-        int pulseStride,
-        ReadOnlySpan<float> drives,
-        int driveStride,
-        int vectors,
-        in ReadEvents events,
-        int attempt,
-        int pulse,
-        LayerSums target,
-        Span<int> clipped)
+    /// <summary>From vector to vector of column sums.</summary>
+    private static int SumStride(int columns) => (columns + Lanes16.Count - 1) / Lanes16.Count * Lanes16.Count;
+
+    private int DriveStride(in VectorGroup group, int rows) => Physics.HasDrivers || !IsOneShot ? rows : group.Stride;
+
+    /// <summary>Something besides the product reads what rows are driven with.</summary>
+    private bool NeedsRows(ProgrammedBlock block) =>
+        Physics.HasDrivers || Physics.HasArrayErrors || (NeedsUnit && !SumsCodes) || HasCellNoise(block, 0) || block.Wires is not null || block.Drop is not null || block.Terms is not null;
+
+    /// <summary>Read and output noise of a conversion are one draw: nothing comes between them.</summary>
+    private bool JoinsNoise(ProgrammedBlock block) =>
+        block.ReadVariance.Length > 0 && block.Drop is null && block.Terms is null && !Physics.HasArrayErrors && !Physics.HasConversionErrors && !Physics.IsAccumulated;
+
+    /// <summary>The keys of one read of all vectors of the group.</summary>
+    private ReadOnlySpan<ulong> Keys(in VectorGroup group, int pulse, int polarity)
     {
-        int rows = block.Block.Rows;
-        int columns = block.Block.Columns;
-        long pulseWeight = Physics.Input.PulseWeights[pulse];
-        uint pulseKey = PulseKey(attempt, pulse, 0);
-        for (int m = 0; m < vectors; m++)
+        uint pulseKey = PulseKey(group.Attempt, pulse, polarity);
+        if (group.First < 0)
         {
-            double unit = UnitSum(block, pulses.Slice(m * pulseStride, rows), drives.Slice(m * driveStride, rows), events, m, pulseKey);
-            if (Physics.IsAccumulated)
-            {
-                _units[m] = AddUnitCharge(_units[m], pulseWeight, unit);
-                continue;
-            }
+            Grow(ref _runKeys, group.Vectors);
+            Fill(group.Events, _runKeys);
+            return _runKeys;
+        }
 
-            unit = ConvertUnit(block, unit, events, m, pulseKey, ref clipped[m]);
-            TakeOffset(pulseWeight * unit, target.Digital(m, columns));
-            RecoverFlips(block, pulseWeight, unit, target.Digital(m, columns));
+        var keys = _keys.AsSpan((int)pulseKey * _stripVectors, _stripVectors);
+        if (!_hasKeys[pulseKey])
+        {
+            _hasKeys[pulseKey] = true;
+            Fill(StripEvents, keys);
+        }
+
+        return keys[group.First..];
+
+        void Fill(in ReadEvents events, Span<ulong> keys)
+        {
+            for (int m = 0; m < events.Samples.Length; m++)
+            {
+                keys[m] = Draws.EventKey(Options.Seed, Options.Instance, Draws.Event(events.Samples[m], events.Ordinals[m], pulseKey));
+            }
         }
     }
 
-    private void TakeOffset(double inputs, Span<double> corrections)
+    /// <summary>What the digital side takes for the inputs of all pulses: whole numbers, so the order of pulses does not matter.</summary>
+    private void TakeCodes(ProgrammedBlock block, in VectorGroup group, LayerSums target)
+    {
+        for (int m = 0; m < group.Vectors; m++)
+        {
+            TakeInputs(block, PulseTrain.Sum(group.Codes.Slice(m * group.Stride, block.Block.Rows)), target.Digital(m, block.Block.Columns));
+        }
+    }
+
+    /// <summary>Takes the offset of all cells from the results, and recovers flipped columns.</summary>
+    private void TakeInputs(ProgrammedBlock block, double inputs, Span<double> corrections)
     {
         double correction = Physics.OffsetPerInput * inputs;
         for (int c = 0; c < corrections.Length; c++)
         {
             corrections[c] -= correction;
         }
-    }
 
-    private void RecoverFlips(ProgrammedBlock block, long pulseWeight, double unit, Span<double> corrections)
-    {
         for (int slice = 0; slice < Physics.Weights.Slices; slice++)
         {
             if (block.Flipped[slice] is not { } flipped)
@@ -265,7 +298,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
                 continue;
             }
 
-            double recovery = Physics.SliceWeight(slice) * Physics.Weights.MaxLevel * pulseWeight * unit;
+            double recovery = Physics.SliceWeight(slice) * Physics.Weights.MaxLevel * inputs;
             for (int c = 0; c < flipped.Length; c++)
             {
                 if (flipped[c])
@@ -276,134 +309,134 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         }
     }
 
+    /// <summary>The sums of the inputs of one pulse, and what they take from the results.</summary>
+    private void ReadUnits(ProgrammedBlock block, in VectorGroup group, in Read read, LayerSums target, Span<int> clipped)
+    {
+        int rows = block.Block.Rows;
+        long pulseWeight = Physics.Input.PulseWeights[read.Pulse];
+        uint pulseKey = PulseKey(group.Attempt, read.Pulse, 0);
+        var pulses = IsOneShot ? group.Codes : _pulses.AsSpan(read.Pulse * group.Vectors * rows);
+        int stride = IsOneShot ? group.Stride : rows;
+        for (int m = 0; m < group.Vectors; m++)
+        {
+            double unit = UnitSum(block, pulses.Slice(m * stride, rows), read.Drives.Slice(m * read.Stride, rows), group.Events, m, pulseKey);
+            if (Physics.IsAccumulated)
+            {
+                _units[m] = AddUnitCharge(_units[m], pulseWeight, unit);
+                continue;
+            }
+
+            unit = ConvertUnit(block, unit, group.Events, m, pulseKey, ref clipped[m]);
+            TakeInputs(block, pulseWeight * unit, target.Digital(m, block.Block.Columns));
+        }
+    }
+
     /// <summary>What the digital side sends to the rows in one pulse.</summary>
-    private ReadOnlySpan<float> Pulses(ReadOnlySpan<float> codes, int stride, int vectors, int rows, int pulse)
+    private ReadOnlySpan<float> Pulses(in VectorGroup group, int rows, int pulse)
     {
         if (IsOneShot)
         {
-            return codes;
+            return group.Codes;
         }
 
-        Grow(ref _pulses, Physics.Input.PulseWeights.Length * vectors * rows);
-        var pulses = _pulses.AsSpan(pulse * vectors * rows, vectors * rows);
-        for (int m = 0; m < vectors; m++)
+        Grow(ref _pulses, Physics.Input.PulseWeights.Length * group.Vectors * rows);
+        var pulses = _pulses.AsSpan(pulse * group.Vectors * rows, group.Vectors * rows);
+        for (int m = 0; m < group.Vectors; m++)
         {
-            var input = codes.Slice(m * stride, rows);
-            var output = pulses.Slice(m * rows, rows);
-            for (int r = 0; r < rows; r++)
-            {
-                output[r] = Physics.Input.Pulse((int)input[r], pulse);
-            }
+            PulseTrain.Extract(Physics.Input, group.Codes.Slice(m * group.Stride, rows), pulse, pulses.Slice(m * rows, rows));
         }
 
         return pulses;
     }
 
     /// <summary>What the rows are driven with for it.</summary>
-    private ReadOnlySpan<float> Drives(
-        ProgrammedBlock block, ReadOnlySpan<float> pulses, int stride, int vectors, int rows, in ReadEvents events, int attempt, int pulse)
+    private ReadOnlySpan<float> Drives(ProgrammedBlock block, ReadOnlySpan<float> pulses, in VectorGroup group, int rows, int pulse)
     {
         if (!Physics.HasDrivers)
         {
             return pulses;
         }
 
-        Grow(ref _drives, Physics.Input.PulseWeights.Length * vectors * rows);
-        var drives = _drives.AsSpan(pulse * vectors * rows, vectors * rows);
-        for (int m = 0; m < vectors; m++)
+        int stride = IsOneShot ? group.Stride : rows;
+        Grow(ref _drives, Physics.Input.PulseWeights.Length * group.Vectors * rows);
+        var drives = _drives.AsSpan(pulse * group.Vectors * rows, group.Vectors * rows);
+        for (int m = 0; m < group.Vectors; m++)
         {
-            Drive(block, pulses.Slice(m * stride, rows), events, m, PulseKey(attempt, pulse, 0), drives.Slice(m * rows, rows));
+            Drive(block, pulses.Slice(m * stride, rows), group.Events, m, PulseKey(group.Attempt, pulse, 0), drives.Slice(m * rows, rows));
         }
 
         return drives;
     }
 
     /// <summary>Step 5 and 6: the column sums of one read, with what disturbs them.</summary>
-    private void Multiply(
-        ProgrammedBlock block,
-        int slice,
-        bool negative,
-        ReadOnlySpan<float> drives,
-        int stride,
-        ReadOnlySpan<float> quads,
-        int quadStride,
-        int vectors,
-        in ReadEvents events,
-        uint pulseKey,
-        Span<float> column,
-        int sumStride)
+    private void Multiply(ProgrammedBlock block, int slice, bool negative, in VectorGroup group, in Read read, Span<float> column)
     {
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
+        int sumStride = SumStride(columns);
+        int line = (2 * slice) + (negative ? 1 : 0);
+        uint pulseKey = PulseKey(group.Attempt, read.Pulse, negative ? 1 : 0);
         if (block.Wires is { Layout.IsGated: true })
         {
-            for (int m = 0; m < vectors; m++)
+            for (int m = 0; m < group.Vectors; m++)
             {
-                GatedSums(block, slice, negative, drives.Slice(m * stride, rows), events, m, pulseKey, column.Slice(m * sumStride, columns));
+                GatedSums(block, slice, negative, read.Drives.Slice(m * read.Stride, rows), group.Events, m, pulseKey, column.Slice(m * sumStride, columns));
             }
         }
         else if (HasCellNoise(block, slice) && block.ReadVariance.Length == 0)
         {
-            MultiplyNoisy(block, slice, negative, drives, stride, vectors, events, pulseKey, column, sumStride);
+            MultiplyNoisy(block, slice, negative, group, read, pulseKey, column);
         }
         else
         {
-            PackedMvm.Multiply(quads, quadStride, vectors, block.Packed(slice, negative), column, sumStride);
+            PackedMvm.Multiply(read.Quads, read.QuadStride, group.Vectors, block.Packed(slice, negative), column, sumStride);
             if (HasCellNoise(block, slice))
             {
-                AddColumnNoise(block, slice, negative, drives, stride, vectors, events, pulseKey, column, sumStride);
+                FindVariances(block, slice, negative, group, read);
+                if (!JoinsNoise(block))
+                {
+                    AddReadNoise(block, slice, negative, group, read.Pulse, column);
+                }
             }
 
-            for (int m = 0; m < vectors && block.Wires is not null; m++)
+            for (int m = 0; m < group.Vectors && block.Wires is not null; m++)
             {
                 AddWireNoise(block, slice, negative, m, column.Slice(m * sumStride, columns));
             }
         }
 
-        TakeDrop(block, slice, negative, drives, stride, vectors, column, sumStride);
-        int line = (2 * slice) + (negative ? 1 : 0);
+        TakeDrop(block, slice, negative, group, read, column);
         if (block.Terms is { } terms)
         {
-            AddPower(terms.Even[line], false, block, drives, stride, vectors, column, sumStride);
-            AddPower(terms.Odd[line], true, block, drives, stride, vectors, column, sumStride);
+            AddPower(terms.Even[line], false, block, group, read, column);
+            AddPower(terms.Odd[line], true, block, group, read, column);
         }
 
-        for (int m = 0; m < vectors && Physics.HasArrayErrors; m++)
+        for (int m = 0; m < group.Vectors && Physics.HasArrayErrors; m++)
         {
-            DisturbSums(block, line, drives.Slice(m * stride, rows), events, m, pulseKey, column.Slice(m * sumStride, columns));
+            DisturbSums(block, line, read.Drives.Slice(m * read.Stride, rows), group.Events, m, pulseKey, column.Slice(m * sumStride, columns));
         }
     }
 
     /// <summary>Every read has its own cells.</summary>
-    private void MultiplyNoisy(
-        ProgrammedBlock block,
-        int slice,
-        bool negative,
-        ReadOnlySpan<float> drives,
-        int stride,
-        int vectors,
-        in ReadEvents events,
-        uint pulseKey,
-        Span<float> column,
-        int sumStride)
+    private void MultiplyNoisy(ProgrammedBlock block, int slice, bool negative, in VectorGroup group, in Read read, uint pulseKey, Span<float> column)
     {
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
         Grow(ref _noisy, rows * columns);
-        for (int m = 0; m < vectors; m++)
+        for (int m = 0; m < group.Vectors; m++)
         {
-            ulong readEvent = Draws.Event(events.Samples[m], events.Ordinals[m], pulseKey);
+            ulong readEvent = Draws.Event(group.Events.Samples[m], group.Events.Ordinals[m], pulseKey);
             for (int r = 0; r < rows; r++)
             {
                 NoisyRow(block, slice, negative, readEvent, r, _noisy.AsSpan(r * columns, columns), _draws.AsSpan(0, columns));
             }
 
-            Mvm.Multiply(drives.Slice(m * stride, rows), rows, 1, _noisy, columns, rows, columns, column.Slice(m * sumStride, columns), columns);
+            Mvm.Multiply(read.Drives.Slice(m * read.Stride, rows), rows, 1, _noisy, columns, rows, columns, column.Slice(m * SumStride(columns), columns), columns);
         }
     }
 
-    private void AddPower(
-        float[]? cells, bool isCube, ProgrammedBlock block, ReadOnlySpan<float> drives, int stride, int vectors, Span<float> column, int sumStride)
+    private void AddPower(float[]? cells, bool isCube, ProgrammedBlock block, in VectorGroup group, in Read read, Span<float> column)
     {
         if (cells is null)
         {
@@ -412,73 +445,78 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
 
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
-        Grow(ref _powers, vectors * rows);
-        Grow(ref _terms, vectors * columns);
-        for (int m = 0; m < vectors; m++)
+        Grow(ref _powers, group.Vectors * rows);
+        Grow(ref _terms, group.Vectors * columns);
+        for (int m = 0; m < group.Vectors; m++)
         {
             for (int r = 0; r < rows; r++)
             {
-                _powers[(m * rows) + r] = Power(drives[(m * stride) + r], isCube);
+                _powers[(m * rows) + r] = Power(read.Drives[(m * read.Stride) + r], isCube);
             }
         }
 
-        Mvm.Multiply(_powers, rows, vectors, cells, columns, rows, columns, _terms, columns);
-        for (int m = 0; m < vectors; m++)
+        Mvm.Multiply(_powers, rows, group.Vectors, cells, columns, rows, columns, _terms, columns);
+        for (int m = 0; m < group.Vectors; m++)
         {
             for (int c = 0; c < columns; c++)
             {
-                column[(m * sumStride) + c] += _terms[(m * columns) + c];
+                column[(m * SumStride(columns)) + c] += _terms[(m * columns) + c];
             }
         }
     }
 
-    /// <summary>Read noise of all devices of a column in one draw: N(0, sum over rows of sigma^2 x^2).</summary>
-    private void AddColumnNoise(
-        ProgrammedBlock block,
-        int slice,
-        bool negative,
-        ReadOnlySpan<float> drives,
-        int stride,
-        int vectors,
-        in ReadEvents events,
-        uint pulseKey,
-        Span<float> column,
-        int sumStride)
+    /// <summary>Variances of the column sums under read noise: sums over rows of sigma^2 x^2, vectors x columns.</summary>
+    private void FindVariances(ProgrammedBlock block, int slice, bool negative, in VectorGroup group, in Read read)
     {
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
+        int vectors = group.Vectors;
+        if (Physics.Input.Bits is not null && !Physics.HasDrivers && block.WholeVariance(slice, negative, Physics.Input.MaxPulse) is { } variance)
+        {
+            Grow(ref _inputSquares, vectors * variance.SquaresStride);
+            Grow(ref _columnVariances, vectors * columns);
+            variance.Square(read.Drives, read.Stride, vectors, _inputSquares);
+            variance.Multiply(_inputSquares, vectors, _columnVariances);
+            return;
+        }
+
+        int sumStride = SumStride(columns);
         Grow(ref _readSquares, 2 * PackedMvm.Padded(vectors) * rows);
-        Grow(ref _readVariances, PackedMvm.Padded(vectors) * sumStride);
+        Grow(ref _columnVariances, PackedMvm.Padded(vectors) * sumStride);
         for (int m = 0; m < vectors; m++)
         {
-            var pulse = drives.Slice(m * stride, rows);
+            var drive = read.Drives.Slice(m * read.Stride, rows);
             var square = _readSquares.AsSpan(m * rows, rows);
             for (int r = 0; r < rows; r++)
             {
-                square[r] = pulse[r] * pulse[r];
+                square[r] = drive[r] * drive[r];
             }
         }
 
         var quads = _readSquares.AsSpan(PackedMvm.Padded(vectors) * rows);
         PackedMvm.PackInputs(_readSquares, rows, vectors, rows, quads);
-        PackedMvm.Multiply(quads, PackedMvm.Quad * rows, vectors, block.PackedVariance(slice, negative), _readVariances, sumStride);
-        CellStream stream = new(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, slice, Pair: 0, negative ? 1 : 0, block.Block.Copy);
-        var draws = _draws.AsSpan(0, columns);
-        for (int m = 0; m < vectors; m++)
+        PackedMvm.Multiply(quads, PackedMvm.Quad * rows, vectors, block.FloatVariance(slice, negative), _columnVariances, sumStride);
+        for (int m = 1; m < vectors; m++)
         {
-            ulong readEvent = Draws.Event(events.Samples[m], events.Ordinals[m], pulseKey);
-            Draws.Normals(stream, DrawPurpose.ReadOfColumn, readEvent, block.Block.RowBlock, FirstColumn(block.Block), draws);
-            var outputs = column.Slice(m * sumStride, columns);
-            var variances = _readVariances.AsSpan(m * sumStride, columns);
-            for (int c = 0; c < columns; c++)
-            {
-                outputs[c] = MathF.FusedMultiplyAdd(MathF.Sqrt(variances[c]), draws[c], outputs[c]);
-            }
+            _columnVariances.AsSpan(m * sumStride, columns).CopyTo(_columnVariances.AsSpan(m * columns));
         }
     }
 
-    private void TakeDrop(
-        ProgrammedBlock block, int slice, bool negative, ReadOnlySpan<float> drives, int stride, int vectors, Span<float> column, int sumStride)
+    /// <summary>Read noise of all devices of a column in one draw.</summary>
+    private void AddReadNoise(ProgrammedBlock block, int slice, bool negative, in VectorGroup group, int pulse, Span<float> column)
+    {
+        int columns = block.Block.Columns;
+        CellStream stream = new(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, slice, Pair: 0, negative ? 1 : 0, block.Block.Copy);
+        var keys = Keys(group, pulse, negative ? 1 : 0);
+        var draws = _draws.AsSpan(0, columns);
+        for (int m = 0; m < group.Vectors; m++)
+        {
+            Draws.NormalsOfKey(stream, DrawPurpose.ReadOfColumn, keys[m], block.Block.RowBlock, FirstColumn(block.Block), draws);
+            ColumnNoise.Add(_columnVariances.AsSpan(m * columns, columns), 0, draws, column.Slice(m * SumStride(columns), columns));
+        }
+    }
+
+    private void TakeDrop(ProgrammedBlock block, int slice, bool negative, in VectorGroup group, in Read read, Span<float> column)
     {
         if (block.Drop is not { } drop || block.Wires is { Layout.IsGated: true })
         {
@@ -487,78 +525,69 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
 
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
-        Grow(ref _magnitudes, vectors * rows);
-        Grow(ref _load, vectors * columns);
-        Grow(ref _far, vectors * columns);
-        for (int m = 0; m < vectors; m++)
+        Grow(ref _magnitudes, group.Vectors * rows);
+        Grow(ref _load, group.Vectors * columns);
+        Grow(ref _far, group.Vectors * columns);
+        for (int m = 0; m < group.Vectors; m++)
         {
             for (int r = 0; r < rows; r++)
             {
-                _magnitudes[(m * rows) + r] = Math.Abs(drives[(m * stride) + r]);
+                _magnitudes[(m * rows) + r] = Math.Abs(read.Drives[(m * read.Stride) + r]);
             }
         }
 
-        Mvm.Multiply(_magnitudes, rows, vectors, (negative ? drop.NegativeLoad[slice] : drop.PositiveLoad[slice])!, columns, rows, columns, _load, columns);
-        Mvm.Multiply(drives, stride, vectors, (negative ? drop.NegativeFar[slice] : drop.PositiveFar[slice])!, columns, rows, columns, _far, columns);
-        for (int m = 0; m < vectors; m++)
+        Mvm.Multiply(_magnitudes, rows, group.Vectors, (negative ? drop.NegativeLoad[slice] : drop.PositiveLoad[slice])!, columns, rows, columns, _load, columns);
+        Mvm.Multiply(read.Drives, read.Stride, group.Vectors, (negative ? drop.NegativeFar[slice] : drop.PositiveFar[slice])!, columns, rows, columns, _far, columns);
+        for (int m = 0; m < group.Vectors; m++)
         {
-            drop.Take(column.Slice(m * sumStride, columns), _load.AsSpan(m * columns, columns), _far.AsSpan(m * columns, columns));
+            drop.Take(column.Slice(m * SumStride(columns), columns), _load.AsSpan(m * columns, columns), _far.AsSpan(m * columns, columns));
         }
     }
 
     /// <summary>Step 7 and 8.</summary>
     private void Convert(
-        ProgrammedBlock block,
-        int slice,
-        bool negative,
-        Span<float> column,
-        int sumStride,
-        double factor,
-        int vectors,
-        in ReadEvents events,
-        uint pulseKey,
-        LayerSums target,
-        Span<int> clipped)
+        ProgrammedBlock block, int slice, bool negative, Span<float> column, double factor, in VectorGroup group, int pulse, LayerSums target, Span<int> clipped)
     {
         if (Physics.HasConversionErrors)
         {
-            ConvertWithErrors(block, slice, negative, column, sumStride, factor, vectors, events, pulseKey, target, clipped);
+            ConvertWithErrors(block, slice, negative, column, factor, group, pulse, target, clipped);
             return;
         }
 
         int columns = block.Block.Columns;
         float lsb = Physics.HasAdc ? Physics.Lsbs[slice] : 1;
-        Conversion conversion = new(Physics.NoiseSigma(lsb), Physics.HasAdc, lsb, Physics.AdcMin, Physics.AdcMax);
-        var draws = conversion.Sigma == 0 ? default : _draws.AsSpan(0, columns);
-        for (int m = 0; m < vectors; m++)
+        float sigma = Physics.NoiseSigma(lsb);
+        bool joinsNoise = JoinsNoise(block);
+        bool isNoisy = sigma != 0 || joinsNoise;
+        Conversion conversion = new(sigma, Physics.HasAdc, lsb, Physics.AdcMin, Physics.AdcMax);
+        var draws = isNoisy ? _draws.AsSpan(0, columns) : default;
+        var keys = isNoisy ? Keys(group, pulse, negative ? 1 : 0) : default;
+        for (int m = 0; m < group.Vectors; m++)
         {
-            var currents = column.Slice(m * sumStride, columns);
+            var currents = column.Slice(m * SumStride(columns), columns);
             Observer?.Invoke(slice, currents);
-            if (conversion.Sigma != 0)
+            if (isNoisy)
             {
-                OutputDraws(block, slice, events, m, pulseKey, draws);
+                OutputDraws(block, slice, keys[m], draws);
             }
 
-            clipped[m] += ShiftAdd.Convert(in conversion, currents, draws, block.Signs[slice], negative ? -factor : factor, target.Sums(slice, m, columns));
+            if (joinsNoise)
+            {
+                ColumnNoise.Add(_columnVariances.AsSpan(m * columns, columns), sigma * sigma, draws, currents);
+            }
+
+            clipped[m] += ShiftAdd.Convert(
+                in conversion, currents, joinsNoise ? default : draws, block.Signs[slice], negative ? -factor : factor, target.Sums(slice, m, columns));
         }
     }
 
     /// <summary>A conversion with more than noise, rounding and clipping.</summary>
     private void ConvertWithErrors(
-        ProgrammedBlock block,
-        int slice,
-        bool negative,
-        Span<float> column,
-        int sumStride,
-        double factor,
-        int vectors,
-        in ReadEvents events,
-        uint pulseKey,
-        LayerSums target,
-        Span<int> clipped)
+        ProgrammedBlock block, int slice, bool negative, Span<float> column, double factor, in VectorGroup group, int pulse, LayerSums target, Span<int> clipped)
     {
         int columns = block.Block.Columns;
         int line = (2 * slice) + (negative ? 1 : 0);
+        uint pulseKey = PulseKey(group.Attempt, pulse, negative ? 1 : 0);
         var periphery = block.Periphery!.Lines[line];
         float lsb = Physics.HasAdc ? Physics.Lsbs[slice] : 1;
         float sigma = Physics.NoiseSigma(lsb);
@@ -567,9 +596,10 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         Grow(ref _uniforms, columns);
         var draws = _draws.AsSpan(0, columns);
         var uniforms = _uniforms.AsSpan(0, columns);
-        for (int m = 0; m < vectors; m++)
+        var keys = sigma != 0 ? Keys(group, pulse, negative ? 1 : 0) : default;
+        for (int m = 0; m < group.Vectors; m++)
         {
-            var currents = column.Slice(m * sumStride, columns);
+            var currents = column.Slice(m * SumStride(columns), columns);
             for (int c = 0; c < columns && periphery.PerConductance is { } perConductance; c++)
             {
                 currents[c] *= perConductance[c];
@@ -578,12 +608,12 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
             Observer?.Invoke(slice, currents);
             if (sigma != 0)
             {
-                OutputDraws(block, slice, events, m, pulseKey, draws);
+                OutputDraws(block, slice, keys[m], draws);
             }
 
             if (Physics.RoundsByDraws)
             {
-                RoundingDraws(block, line, events, m, pulseKey, uniforms);
+                RoundingDraws(block, line, group.Events, m, pulseKey, uniforms);
             }
 
             var sum = target.Sums(slice, m, columns);
@@ -602,4 +632,44 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
     }
 
     private protected override float StepCode(StepCurve curve, float value) => curve.Convert(value);
+
+    /// <summary>Vectors that are multiplied together.</summary>
+    private readonly ref struct VectorGroup
+    {
+        /// <summary>From the block's first row on.</summary>
+        public required ReadOnlySpan<float> Codes { get; init; }
+
+        public required int Stride { get; init; }
+
+        /// <summary>The same codes, packed; empty where they are not.</summary>
+        public ReadOnlySpan<float> Quads { get; init; }
+
+        public int QuadStride { get; init; }
+
+        public required int Vectors { get; init; }
+
+        public required ReadEvents Events { get; init; }
+
+        /// <summary>Which try of bound management.</summary>
+        public int Attempt { get; init; }
+
+        /// <summary>Index of the first vector in the strip; -1 = not of a strip.</summary>
+        public required int First { get; init; }
+    }
+
+    /// <summary>One pulse of a group.</summary>
+    private readonly ref struct Read
+    {
+        public required int Pulse { get; init; }
+
+        /// <summary>What rows are driven with, one vector after the other; empty where only the product reads it.</summary>
+        public required ReadOnlySpan<float> Drives { get; init; }
+
+        public required int Stride { get; init; }
+
+        /// <summary>The same, packed.</summary>
+        public required ReadOnlySpan<float> Quads { get; init; }
+
+        public required int QuadStride { get; init; }
+    }
 }

@@ -9,7 +9,9 @@ namespace AimcCompiler.Runtime;
 internal sealed class ProgrammedBlock
 {
     private readonly PackedCells?[] _packed;
-    private readonly PackedCells?[] _packedVariance;
+    private readonly PackedCells?[] _floatVariance;
+    private readonly PackedVariance?[] _wholeVariance;
+    private bool _hasFloatVariance;
 
     private ProgrammedBlock(Block block, int slices)
     {
@@ -21,7 +23,8 @@ internal sealed class ProgrammedBlock
         Flipped = new bool[slices][];
         Signs = new float[slices][];
         _packed = new PackedCells?[2 * slices];
-        _packedVariance = new PackedCells?[2 * slices];
+        _floatVariance = new PackedCells?[2 * slices];
+        _wholeVariance = new PackedVariance?[2 * slices];
     }
 
     public Block Block { get; }
@@ -71,11 +74,24 @@ internal sealed class ProgrammedBlock
     public PackedCells Packed(int slice, bool negative) =>
         _packed[(2 * slice) + (negative ? 1 : 0)] ??= PackedCells.Pack((negative ? Negative[slice] : Positive[slice])!, Block.Rows, Block.Columns);
 
-    /// <summary>The read noise of the cells of one conversion as products read it.</summary>
-    public PackedCells PackedVariance(int slice, bool negative)
+    /// <summary>The read noise of the cells of one conversion, for whole inputs; null where it needs products in fp32.</summary>
+    public PackedVariance? WholeVariance(int slice, bool negative, int largestInput)
     {
         int line = (2 * slice) + (negative ? 1 : 0);
-        return _packedVariance[line] ??= PackedCells.Pack(ReadVariance[line]!, Block.Rows, Block.Columns);
+        if (_wholeVariance[line] is null && !_hasFloatVariance)
+        {
+            _wholeVariance[line] = PackedVariance.Pack(ReadVariance[line]!, Block.Rows, Block.Columns, largestInput);
+            _hasFloatVariance |= _wholeVariance[line] is null;
+        }
+
+        return _hasFloatVariance ? null : _wholeVariance[line];
+    }
+
+    /// <summary>The same for any input.</summary>
+    public PackedCells FloatVariance(int slice, bool negative)
+    {
+        int line = (2 * slice) + (negative ? 1 : 0);
+        return _floatVariance[line] ??= PackedCells.Pack(ReadVariance[line]!, Block.Rows, Block.Columns);
     }
 
     /// <summary>The same cells behind drivers and converters of their own.</summary>

@@ -58,6 +58,9 @@ internal readonly ref struct LayerSums(Span<double> sums, int sliceStride, Span<
 /// <summary>Runs input codes through one block. A closed hierarchy: the definition and its fast equal.</summary>
 internal abstract partial class TileEngine(TilePhysics physics, SimulationOptions options)
 {
+    private ulong[] _samples = [];
+    private uint[] _ordinals = [];
+    private int _vectors;
     private double[] _blockSums = [];
     private double[] _blockDigital = [];
 
@@ -93,28 +96,36 @@ internal abstract partial class TileEngine(TilePhysics physics, SimulationOption
         Span<double> digital,
         Span<int> clipped);
 
-    /// <summary>The codes of a strip of whole vectors, which <see cref="Add"/> reads until the next strip.</summary>
+    /// <summary>A strip of whole vectors, which <see cref="Add"/> reads until the next strip.</summary>
     /// <param name="codes">Row-major; not copied.</param>
     /// <param name="stride">Rows of the layer: from vector to vector.</param>
     /// <param name="vectors">How many.</param>
-    public virtual void Load(float[] codes, int stride, int vectors) => (Codes, CodeStride) = (codes, stride);
+    /// <param name="samples">Names of the reads (<see cref="ReadEvents"/>); not copied.</param>
+    /// <param name="ordinals">Likewise.</param>
+    public virtual void Load(float[] codes, int stride, int vectors, ulong[] samples, uint[] ordinals)
+    {
+        (Codes, CodeStride) = (codes, stride);
+        (_samples, _ordinals, _vectors) = (samples, ordinals, vectors);
+    }
+
+    /// <summary>Names of the strip's reads.</summary>
+    private protected ReadEvents StripEvents => new(_samples.AsSpan(0, _vectors), _ordinals.AsSpan(0, _vectors));
 
     /// <summary>Runs vectors of the strip through a block and adds factor x the results to those of the layer.</summary>
     /// <param name="block">The cells.</param>
     /// <param name="first">The first vector.</param>
     /// <param name="vectors">How many.</param>
-    /// <param name="events">Names of the reads.</param>
     /// <param name="factor">Drift compensation.</param>
     /// <param name="target">From the block's first column and the first vector on.</param>
     /// <param name="clipped">Conversions that clipped, per vector.</param>
-    public virtual void Add(ProgrammedBlock block, int first, int vectors, in ReadEvents events, double factor, LayerSums target, Span<int> clipped)
+    public virtual void Add(ProgrammedBlock block, int first, int vectors, double factor, LayerSums target, Span<int> clipped)
     {
         int outputs = vectors * block.Block.Columns;
         Grow(ref _blockSums, Physics.Weights.Slices * outputs);
         Grow(ref _blockDigital, outputs);
         var sums = _blockSums.AsSpan(0, Physics.Weights.Slices * outputs);
         var digital = _blockDigital.AsSpan(0, outputs);
-        Run(block, Codes.AsSpan((first * CodeStride) + FirstRow(block.Block)), CodeStride, vectors, events, 0, sums, digital, clipped);
+        Run(block, Codes.AsSpan((first * CodeStride) + FirstRow(block.Block)), CodeStride, vectors, StripEvents.Slice(first, vectors), 0, sums, digital, clipped);
         for (int m = 0; m < vectors; m++)
         {
             target.Add(m, factor, sums, digital, m, vectors);
@@ -162,16 +173,14 @@ internal abstract partial class TileEngine(TilePhysics physics, SimulationOption
 
     /// <summary>Standard normals of the output noise of one read of one vector.</summary>
     private protected void OutputDraws(ProgrammedBlock block, int slice, in ReadEvents events, int vector, uint pulseKey, Span<float> draws) =>
-        Draws.OutputNormals(
-            Options.Seed,
-            Options.Instance,
-            Physics.Layer.NoiseKey,
-            block.Block.RowBlock,
-            slice,
-            block.Block.Copy,
-            events.Samples[vector],
-            events.Ordinals[vector],
-            pulseKey,
-            FirstColumn(block.Block),
-            draws);
+        OutputDraws(block, slice, Draws.EventKey(Options.Seed, Options.Instance, Draws.Event(events.Samples[vector], events.Ordinals[vector], pulseKey)), draws);
+
+    /// <summary>The same of a read whose key is known.</summary>
+    private protected void OutputDraws(ProgrammedBlock block, int slice, ulong key, Span<float> draws) => Draws.NormalsOfKey(
+        new CellStream(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, slice, Pair: 0, Polarity: 0, block.Block.Copy),
+        DrawPurpose.Output,
+        key,
+        block.Block.RowBlock,
+        FirstColumn(block.Block),
+        draws);
 }
