@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using AimcCompiler.Core;
 
 namespace AimcCompiler.Digital;
 
@@ -9,6 +10,10 @@ public sealed record DigitalModel(ReadOnlyMemory<byte> Proto, ImmutableArray<Rea
 {
     /// <summary>Where external data are, as the model names it.</summary>
     public const string WeightsFile = "weights";
+
+    /// <summary>Initializers that a session reads where they are, by name: the model only declares them, as external data in <see cref="WeightsFile"/>. Their arrays stay
+    /// pinned as long as the session lives.</summary>
+    public ImmutableArray<(string Name, Tensor Tensor)> Lent { get; init; } = [];
 }
 
 /// <summary>A model with its weights as files: ONNX Runtime maps weights into memory, but only from files beside the model.</summary>
@@ -23,6 +28,7 @@ internal sealed class ModelFiles : IDisposable
         {
             Path = System.IO.Path.Combine(_folder, "model.onnx");
             Write(Path, [model.Proto]);
+            // What is lent is asked for by name before anything is read; ONNX Runtime only wants to see that there is such a file.
             Write(System.IO.Path.Combine(_folder, DigitalModel.WeightsFile), model.Weights);
         }
         catch

@@ -10,7 +10,7 @@ public sealed record DigitalOptions(int Threads = 1, bool Optimize = true)
     /// <summary>Where ONNX Runtime refuses what it optimized, the model runs as it is.</summary>
     public bool MayRunAsItIs { get; init; }
 
-    /// <summary>Gives memory back at once and asks for no more than is needed; slower where a model runs often.</summary>
+    /// <summary>Gives memory back at once and asks for no more than is needed, also not for weights in another order; slower where a model runs often.</summary>
     public bool SparesMemory { get; init; }
 
     /// <summary>Sizes for symbolic dimensions, by name; inputs and outputs are then of that size only.</summary>

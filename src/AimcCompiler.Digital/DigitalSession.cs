@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using AimcCompiler.Core;
 using Microsoft.ML.OnnxRuntime;
@@ -10,6 +11,7 @@ public sealed class DigitalSession : IDisposable
     private readonly InferenceSession _session;
     private readonly RunOptions _quiet;
     private readonly string[] _outputNames;
+    private readonly List<OrtValue> _lent = [];
 
     /// <exception cref="DigitalException">ONNX Runtime refuses the model.</exception>
     public DigitalSession(byte[] model, DigitalOptions? options = null)
@@ -19,7 +21,7 @@ public sealed class DigitalSession : IDisposable
 
     /// <exception cref="DigitalException">ONNX Runtime refuses the model, or there is no room for its weights as files.</exception>
     public DigitalSession(DigitalModel model, DigitalOptions? options = null)
-        : this(settings => model.Weights.IsEmpty ? new InferenceSession(ArrayOf(model.Proto), settings) : OpenFiles(model, settings), options)
+        : this(settings => model.Weights.IsEmpty && model.Lent.IsEmpty ? new InferenceSession(ArrayOf(model.Proto), settings) : OpenFiles(model, settings), options, model.Lent)
     {
     }
 
@@ -30,22 +32,32 @@ public sealed class DigitalSession : IDisposable
     {
     }
 
-    private DigitalSession(Func<SessionOptions, InferenceSession> open, DigitalOptions? options)
+    private DigitalSession(Func<SessionOptions, InferenceSession> open, DigitalOptions? options, ImmutableArray<(string Name, Tensor Tensor)> lent = default)
     {
         options ??= new DigitalOptions();
-        _session = DigitalRuntime.Guard(() =>
+        try
         {
-            DigitalRuntime.Start();
-            try
+            _session = DigitalRuntime.Guard(() =>
             {
-                return Open(open, options);
-            }
-            catch (OnnxRuntimeException) when (options is { Optimize: true, MayRunAsItIs: true })
-            {
-                // Some of its optimizations write operators that the model's version does not have yet: Round into models before opset 11.
-                return Open(open, options with { Optimize = false });
-            }
-        });
+                DigitalRuntime.Start();
+                _lent.AddRange(lent.IsDefault ? [] : lent.Select(l => l.Tensor.ToOrtValue()));
+                try
+                {
+                    return Open(open, options, lent);
+                }
+                catch (OnnxRuntimeException) when (options is { Optimize: true, MayRunAsItIs: true })
+                {
+                    // Some of its optimizations write operators that the model's version does not have yet: Round into models before opset 11.
+                    return Open(open, options with { Optimize = false }, lent);
+                }
+            });
+        }
+        catch
+        {
+            _lent.ForEach(v => v.Dispose());
+            throw;
+        }
+
         _quiet = NewRunOptions();
         Inputs = [.. _session.InputNames.Select(name => Port(name, _session.InputMetadata[name]))];
         Outputs = [.. _session.OutputNames.Select(name => Port(name, _session.OutputMetadata[name]))];
@@ -108,11 +120,17 @@ public sealed class DigitalSession : IDisposable
     {
         _session.Dispose();
         _quiet.Dispose();
+        _lent.ForEach(v => v.Dispose());
     }
 
-    private static InferenceSession Open(Func<SessionOptions, InferenceSession> open, DigitalOptions options)
+    private InferenceSession Open(Func<SessionOptions, InferenceSession> open, DigitalOptions options, ImmutableArray<(string Name, Tensor Tensor)> lent)
     {
         using var settings = Settings(options);
+        for (int i = 0; i < _lent.Count; i++)
+        {
+            settings.AddInitializer(lent[i].Name, _lent[i]);
+        }
+
         return open(settings);
     }
 
@@ -147,6 +165,7 @@ public sealed class DigitalSession : IDisposable
         // Waiting threads would otherwise burn a core between runs.
         settings.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         settings.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
+        settings.AddSessionConfigEntry("session.disable_prepacking", options.SparesMemory ? "1" : "0");
         foreach (var (name, size) in options.FreeDimensions) settings.AddFreeDimensionOverrideByName(name, size);
         return settings;
     }

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using AimcCompiler.Onnx.Proto;
+using Google.Protobuf;
 
 namespace AimcCompiler.EndToEndTests;
 
@@ -30,6 +32,22 @@ public sealed class CompileTests : IDisposable
         Assert.Contains("AIMC1007: takes one Int64, which '16k' is not", error, StringComparison.Ordinal);
         Assert.Contains("AIMC5005", AimcTool.Run("compile", model, "--chip", "float", "--fix", "sr").Error, StringComparison.Ordinal);
         Assert.Contains("changes the compile", AimcTool.Run("evaluate", program, "--data", "x.npy", "--fix", "sr=1").Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>40 values of 16 MB each, of which two live at once.</summary>
+    [Fact]
+    public void Compiling_does_not_hold_what_no_node_reads_any_more()
+    {
+        const int Values = 40;
+        TypeProto type = new() { TensorType = new TypeProto.Types.Tensor { ElemType = 1, Shape = new TensorShapeProto() } };
+        type.TensorType.Shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = 1 << 22 });
+        GraphProto graph = new() { Name = "chain", Input = { new ValueInfoProto { Name = "v0", Type = type } }, Output = { new ValueInfoProto { Name = $"v{Values}" } } };
+        graph.Node.AddRange(Enumerable.Range(0, Values).Select(i => new NodeProto { OpType = "Relu", Name = $"n{i}", Input = { $"v{i}" }, Output = { $"v{i + 1}" } }));
+        string model = _folder.File("chain.onnx");
+        File.WriteAllBytes(model, new ModelProto { IrVersion = 8, Graph = graph, OpsetImport = { new OperatorSetIdProto { Version = 17 } } }.ToByteArray());
+        var (exitCode, error, _, peak) = AimcTool.Measure("compile", model, "--chip", "float", "-o", _folder.File("chain.aimc"));
+        Assert.True(exitCode == 0, error);
+        Assert.InRange(peak >> 20, 1, 400);
     }
 
     [Theory]

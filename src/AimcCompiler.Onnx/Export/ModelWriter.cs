@@ -22,6 +22,9 @@ public static class ModelWriter
 
     private const int PieceBytes = 1 << 30;
 
+    /// <summary>Smaller tensors are copied sooner than a file is made.</summary>
+    private const long MinimumLent = 1 << 20;
+
     /// <summary>The nodes as a model of their own, of any size.</summary>
     /// <param name="graph">Constants, types, opsets and functions come from here.</param>
     /// <param name="nodes">In execution order.</param>
@@ -58,10 +61,7 @@ public static class ModelWriter
         foreach (var (proto, tensor) in tensors)
         {
             long length = TensorBytes.LengthOf(tensor);
-            proto.DataLocation = TensorProto.Types.DataLocation.External;
-            proto.ExternalData.Add(Entry("location", DigitalModel.WeightsFile));
-            proto.ExternalData.Add(Entry("offset", offset.ToString(CultureInfo.InvariantCulture)));
-            proto.ExternalData.Add(Entry("length", length.ToString(CultureInfo.InvariantCulture)));
+            Beside(proto, offset, length);
             for (long start = 0; start < length; start += PieceBytes)
             {
                 weights.Add(new TensorBytes(tensor, start, (int)Math.Min(PieceBytes, length - start)).Memory);
@@ -77,8 +77,39 @@ public static class ModelWriter
         }
 
         return new DigitalModel(model.ToByteArray(), weights.ToImmutable());
+    }
+
+    private static TensorProto Beside(TensorProto proto, long offset, long length)
+    {
+        proto.DataLocation = TensorProto.Types.DataLocation.External;
+        proto.ExternalData.Add(Entry("location", DigitalModel.WeightsFile));
+        proto.ExternalData.Add(Entry("offset", offset.ToString(CultureInfo.InvariantCulture)));
+        proto.ExternalData.Add(Entry("length", length.ToString(CultureInfo.InvariantCulture)));
+        return proto;
 
         static StringStringEntryProto Entry(string key, string value) => new() { Key = key, Value = value };
+    }
+
+    /// <summary>The nodes as a model for a session of this process: large tensors are not copied, the session reads them where they are.</summary>
+    /// <param name="graph">Constants, types, opsets and functions come from here.</param>
+    /// <param name="nodes">In execution order.</param>
+    /// <param name="inputs">Values that are given from outside.</param>
+    /// <param name="outputs">Values that are wanted; their types need not be known.</param>
+    /// <param name="minimumLent">Bytes of a tensor that is not copied.</param>
+    public static DigitalModel Lend(Graph graph, IReadOnlyList<Node> nodes, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs, long minimumLent = MinimumLent)
+    {
+        var lent = ImmutableArray.CreateBuilder<(string, Tensor)>();
+        var model = Build(graph, nodes, inputs, outputs, (name, tensor) =>
+        {
+            if (tensor.Type == TensorType.String || Tensor.IsPacked(tensor.Type) || TensorBytes.LengthOf(tensor) < minimumLent)
+            {
+                return Write(name, tensor);
+            }
+
+            lent.Add((name, tensor));
+            return Beside(Empty(name, tensor), 0, TensorBytes.LengthOf(tensor));
+        });
+        return new DigitalModel(model.ToByteArray(), []) { Lent = lent.ToImmutable() };
     }
 
     /// <summary>The nodes as a model of their own, of less than 2 GiB.</summary>

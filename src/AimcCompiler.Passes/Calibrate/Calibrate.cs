@@ -90,10 +90,10 @@ public static class Calibrate
         GiveBackMemory();
         try
         {
-            using (DigitalSession session = new(ModelWriter.ExtractModel(profiled, profiled.Nodes, inputNames, values), new DigitalOptions(Optimize: false) { SparesMemory = true }))
+            using (DigitalSession session = new(ModelWriter.Lend(profiled, profiled.Nodes, inputNames, values), new DigitalOptions(Optimize: false) { SparesMemory = true }))
             {
                 ValueBudget.Check(graph, session);
-                Profile profile = new(profiled, session, extents, values);
+                using Profile profile = new(profiled, session, extents, values);
                 profile.Run(options.Calibration is { Count: > 0 } data ? data.Sample(0) : null);
                 foreach (var (name, found) in profile.Facts)
                 {
@@ -200,7 +200,7 @@ public static class Calibrate
 
         string[] inputNames = [.. graph.Header.Inputs.Select(p => p.Name)];
         string[] computed = [.. values.Where(v => graph.ProducerOf(v) is not null)];
-        using DigitalSession? session = computed.Length == 0 ? null : new(ModelWriter.ExtractModel(graph, graph.Nodes, inputNames, computed), new DigitalOptions(Optimize: false));
+        using DigitalSession? session = computed.Length == 0 ? null : new(ModelWriter.Lend(graph, graph.Nodes, inputNames, computed), new DigitalOptions(Optimize: false));
         for (int i = 0; i < data.Count; i++)
         {
             if (i % 64 == 0)

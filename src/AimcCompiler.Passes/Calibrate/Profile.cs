@@ -7,13 +7,18 @@ using AimcCompiler.Onnx;
 namespace AimcCompiler.Passes;
 
 /// <summary>Types and shapes of a model's values, from runs on nominal inputs: they serve shapes, never ranges.</summary>
-internal sealed class Profile(Graph graph, DigitalSession session, NominalExtents extents, string[] values)
+/// <param name="graph">The model.</param>
+/// <param name="session">The model with <paramref name="values"/> as outputs: it says what ONNX Runtime infers of them.</param>
+/// <param name="extents">What open dimensions may be taken as.</param>
+/// <param name="values">What the nodes write.</param>
+internal sealed class Profile(Graph graph, DigitalSession session, NominalExtents extents, string[] values) : IDisposable
 {
     /// <summary>Multiply-accumulates that a run on made-up inputs may cost: some seconds, and three times VGG-19. What needs more is typed by inference alone, if that says enough.</summary>
     private const long MaximumWork = 60_000_000_000;
 
     private readonly Dictionary<string, DigitalPort> _inferred = session.Outputs.ToDictionary(o => o.Name, StringComparer.Ordinal);
     private readonly Dictionary<string, DigitalPort> _inputs = session.Inputs.ToDictionary(i => i.Name, StringComparer.Ordinal);
+    private readonly Lazy<ShapeSession?> _shapes = new(() => ShapeSession.Open(graph, [.. session.Outputs.Where(o => o.IsTensor).Select(o => o.Name)]));
 
     public Dictionary<string, ValueFacts> Facts { get; } = new(StringComparer.Ordinal);
 
@@ -178,6 +183,12 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
         try
         {
             var facts = new ValueFacts[values.Length];
+            if (_shapes.Value is { } shapes)
+            {
+                var found = shapes.Run(given, time);
+                return [.. values.Select(v => found.TryGetValue(v, out var shape) ? new ValueFacts(_inferred[v].Type, shape) : Inferred(_inferred[v]))];
+            }
+
             var results = session.Run(given, values, time);
             for (int i = 0; i < values.Length; i++)
             {
@@ -200,6 +211,14 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
             {
                 value.Dispose();
             }
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_shapes.IsValueCreated)
+        {
+            _shapes.Value?.Dispose();
         }
     }
 

@@ -82,7 +82,7 @@ public static class FoldConstants
         IReadOnlyList<Tensor> results;
         try
         {
-            using DigitalSession session = new(ModelWriter.ExtractModel(graph, folded, [], wanted), new DigitalOptions(Optimize: false));
+            using DigitalSession session = new(ModelWriter.Lend(graph, folded, [], wanted), new DigitalOptions(Optimize: false));
             results = session.Run(new Dictionary<string, Tensor>(), wanted);
         }
         catch (DigitalException)

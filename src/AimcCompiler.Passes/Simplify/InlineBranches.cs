@@ -182,7 +182,7 @@ public static class InlineBranches
         string[] inputs = [.. graph.Header.Inputs.Select(i => i.Name).Where(nodes.SelectMany(n => n.Reads).ToHashSet(StringComparer.Ordinal).Contains)];
         try
         {
-            using DigitalSession session = new(ModelWriter.ExtractModel(graph, nodes, inputs, computed), new DigitalOptions(Optimize: false));
+            using DigitalSession session = new(ModelWriter.Lend(graph, nodes, inputs, computed), new DigitalOptions(Optimize: false));
             // Empty = a scalar, or a rank that is not known.
             foreach (var port in session.Outputs.Where(o => !o.Shape.IsEmpty))
             {

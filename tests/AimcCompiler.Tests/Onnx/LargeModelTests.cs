@@ -38,6 +38,47 @@ public sealed class LargeModelTests : IDisposable
         Meaning.Equal(one.Run(inputs), two.Run(inputs), 0);
     }
 
+    [Theory]
+    [InlineData(TensorType.Float)]
+    [InlineData(TensorType.Double)]
+    [InlineData(TensorType.Float16)]
+    [InlineData(TensorType.BFloat16)]
+    [InlineData(TensorType.UInt8)]
+    [InlineData(TensorType.Int8)]
+    [InlineData(TensorType.UInt16)]
+    [InlineData(TensorType.Int16)]
+    [InlineData(TensorType.UInt32)]
+    [InlineData(TensorType.Int32)]
+    [InlineData(TensorType.UInt64)]
+    [InlineData(TensorType.Int64)]
+    [InlineData(TensorType.Bool)]
+    public void WeightsThatAreLentAreReadWhereTheyAre(TensorType type)
+    {
+        var tensor = Tensor.Zeros(type, [40, 30]);
+        MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(tensor.Data), Tensor.SizeOf(type)).Fill(type == TensorType.Bool ? (byte)1 : (byte)0x3f);
+        var graph = new TestModel().Constant("w", tensor).Node("Identity", "w", "same").Node("Cast", "same", "y", ("to", 1)).Output("y").Import();
+        var lent = ModelWriter.Lend(graph, graph.Nodes, [], ["y"], minimumLent: 0);
+        Assert.Same(graph.Constants["w"].Data, Assert.Single(lent.Lent).Tensor.Data);
+        Assert.InRange(lent.Proto.Length, 1, 300);
+        using DigitalSession session = new(lent, new DigitalOptions(Optimize: false) { SparesMemory = true });
+        using DigitalSession copied = new(ModelWriter.ExtractModel(graph, graph.Nodes, [], ["y"]), new DigitalOptions(Optimize: false));
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        float[] found = session.Run(new Dictionary<string, Tensor>())[0].Floats;
+        Assert.Equal(copied.Run(new Dictionary<string, Tensor>())[0].Floats, found);
+        Assert.NotEqual(0, found[0]);
+    }
+
+    [Fact]
+    public void PackedTensorsAndTextsAreNotLent()
+    {
+        var graph = new TestModel(opset: 21).Constant("t", new Tensor(TensorType.String, [2], new[] { "a", "b" })).Constant("p", new Tensor(TensorType.Int4, [2], new byte[] { 0x21 }))
+            .Node("Identity", "t", "y").Node("Cast", "p", "z", ("to", 1)).Output("y", "z").Import();
+        var lent = ModelWriter.Lend(graph, graph.Nodes, [], ["y", "z"], minimumLent: 0);
+        Assert.Empty(lent.Lent);
+        using DigitalSession session = new(lent);
+        Assert.Equal([1f, 2f], session.Run(new Dictionary<string, Tensor>())[1].Floats);
+    }
+
     [Fact]
     public void APartitionWithWeightsBesideItsModelComesBackFromItsFile()
     {
