@@ -37,7 +37,7 @@ internal sealed class LayerExecutor
     private readonly LayerPath _path;
     private readonly ImmutableArray<ProgrammedBlock> _blocks = [];
     private readonly double[]? _weights;
-    private readonly short[]? _codes;
+    private readonly ExactProduct? _product;
     private readonly Action<int, ReadOnlySpan<float>>? _observer;
 
     public LayerExecutor(
@@ -57,10 +57,10 @@ internal sealed class LayerExecutor
             && (options.Engine == EngineKind.Fast || ProgramVerifier.WorstColumnSum(program, _layer) > TilePhysics.LargestExactSum));
         bool isInteger = !_physics.Weights.IsAnalog && _physics.Input.Bits is not null;
         _path = forced ?? (isExact ? isInteger ? LayerPath.Integer : LayerPath.Double : LayerPath.Tiles);
-        if (owner?._path == _path)
+        if (owner?._path == _path && (owner._product is not { } shared || (shared.LeastInput <= _physics.Input.MinCode && shared.LargestInput >= _physics.Input.MaxCode)))
         {
             // The same cells.
-            (_blocks, _weights, _codes, SharesCells) = (owner._blocks, owner._weights, owner._codes, true);
+            (_blocks, _weights, _product, SharesCells) = (owner._blocks, owner._weights, owner._product, true);
             if (_physics.HasPeriphery && _physics.Input.IsUnsigned != owner._physics.Input.IsUnsigned)
             {
                 // The same drivers and converters, set to other codes.
@@ -73,12 +73,13 @@ internal sealed class LayerExecutor
         switch (_path)
         {
             case LayerPath.Integer:
-                _codes = new short[_layer.Weights.Count];
-                for (int i = 0; i < _codes.Length; i++)
+                short[] codes = new short[_layer.Weights.Count];
+                for (int i = 0; i < codes.Length; i++)
                 {
-                    _codes[i] = (short)_layer.Code(i);
+                    codes[i] = (short)_layer.Code(i);
                 }
 
+                _product = ExactProduct.Pack(codes, _layer.Groups, _layer.Rows, _layer.Columns, _physics.Input.MinCode, _physics.Input.MaxCode);
                 break;
             case LayerPath.Double:
             case LayerPath.Reference:
@@ -300,8 +301,7 @@ internal sealed class LayerExecutor
 
         /// <summary>What a code of each slice counts.</summary>
         private readonly double[] _sliceWeights;
-        private int[] _codes = [];
-        private long[] _longs = [];
+        private short[] _packed = [];
         private float[] _uniforms = [];
 
         public Worker(LayerExecutor owner)
@@ -337,12 +337,7 @@ internal sealed class LayerExecutor
             _samples = new ulong[vectors];
             _ordinals = new uint[vectors];
             _scales = new double[vectors];
-            if (_owner._path == LayerPath.Integer)
-            {
-                _codes = new int[vectors * _rows];
-                _longs = new long[vectors * _layer.Columns];
-            }
-
+            _packed = _owner._product is { } product ? new short[product.Scratch(vectors)] : [];
             if (ManagesBounds)
             {
                 _blockSums = new double[_slices * vectors * _widest];
@@ -381,7 +376,7 @@ internal sealed class LayerExecutor
             switch (_owner._path)
             {
                 case LayerPath.Integer:
-                    RunInteger(count);
+                    _owner._product!.Multiply(_inputs, _rows, count, _acc, _columns, _packed);
                     break;
                 case LayerPath.Double or LayerPath.Reference:
                     for (int g = 0; g < _layer.Groups; g++)
@@ -524,28 +519,6 @@ internal sealed class LayerExecutor
             }
 
             return scale;
-        }
-
-        private void RunInteger(int count)
-        {
-            for (int i = 0; i < count * _rows; i++)
-            {
-                _codes[i] = (int)_inputs[i];
-            }
-
-            int size = _layer.Rows * _layer.Columns;
-            for (int g = 0; g < _layer.Groups; g++)
-            {
-                IntegerMvm.Multiply(
-                    _codes.AsSpan(g * _layer.Rows), _rows, count, _owner._codes.AsSpan(g * size, size), _layer.Columns, _layer.Rows, _layer.Columns, _longs, _layer.Columns);
-                for (int m = 0; m < count; m++)
-                {
-                    for (int n = 0; n < _layer.Columns; n++)
-                    {
-                        _acc[(m * _columns) + (g * _layer.Columns) + n] = _longs[(m * _layer.Columns) + n];
-                    }
-                }
-            }
         }
 
         private int FirstRow(Block block) => (block.FirstGroup * _layer.Rows) + block.RowStart;
