@@ -19,6 +19,7 @@ internal static class BenchmarksRoot
         RootCommand root = new("Measures the simulator beside ONNX Runtime")
         {
             RatiosCommand.Create(),
+            EndToEndCommand.Create(),
             new Command("wires", "CPU seconds of the effective matrix of a crossbar with resistive wires"),
         };
         root.Options.Add(GlobalOptions.Verbose);
