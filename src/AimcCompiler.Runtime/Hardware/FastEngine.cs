@@ -465,24 +465,23 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         }
     }
 
-    /// <summary>Variances of the column sums under read noise: sums over rows of sigma^2 x^2, vectors x columns.</summary>
+    /// <summary>Variances of the column sums under read noise: sums over rows of sigma^2 x^2.</summary>
     private void FindVariances(ProgrammedBlock block, int slice, bool negative, in VectorGroup group, in Read read)
     {
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
         int vectors = group.Vectors;
+        int sumStride = SumStride(columns);
+        Grow(ref _columnVariances, PackedMvm.Padded(vectors) * sumStride);
         if (Physics.Input.Bits is not null && !Physics.HasDrivers && block.WholeVariance(slice, negative, Physics.Input.MaxPulse) is { } variance)
         {
             Grow(ref _inputSquares, vectors * variance.SquaresStride);
-            Grow(ref _columnVariances, vectors * columns);
             variance.Square(read.Drives, read.Stride, vectors, _inputSquares);
-            variance.Multiply(_inputSquares, vectors, _columnVariances);
+            variance.Multiply(_inputSquares, vectors, _columnVariances, sumStride);
             return;
         }
 
-        int sumStride = SumStride(columns);
         Grow(ref _readSquares, 2 * PackedMvm.Padded(vectors) * rows);
-        Grow(ref _columnVariances, PackedMvm.Padded(vectors) * sumStride);
         for (int m = 0; m < vectors; m++)
         {
             var drive = read.Drives.Slice(m * read.Stride, rows);
@@ -496,10 +495,6 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         var quads = _readSquares.AsSpan(PackedMvm.Padded(vectors) * rows);
         PackedMvm.PackInputs(_readSquares, rows, vectors, rows, quads);
         PackedMvm.Multiply(quads, PackedMvm.Quad * rows, vectors, block.FloatVariance(slice, negative), _columnVariances, sumStride);
-        for (int m = 1; m < vectors; m++)
-        {
-            _columnVariances.AsSpan(m * sumStride, columns).CopyTo(_columnVariances.AsSpan(m * columns));
-        }
     }
 
     /// <summary>Read noise of all devices of a column in one draw.</summary>
@@ -512,7 +507,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         for (int m = 0; m < group.Vectors; m++)
         {
             Draws.NormalsOfKey(stream, DrawPurpose.ReadOfColumn, keys[m], block.Block.RowBlock, FirstColumn(block.Block), draws);
-            ColumnNoise.Add(_columnVariances.AsSpan(m * columns, columns), 0, draws, column.Slice(m * SumStride(columns), columns));
+            ColumnNoise.Add(_columnVariances.AsSpan(m * SumStride(columns), columns), 0, draws, column.Slice(m * SumStride(columns), columns));
         }
     }
 
@@ -573,7 +568,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
 
             if (joinsNoise)
             {
-                ColumnNoise.Add(_columnVariances.AsSpan(m * columns, columns), sigma * sigma, draws, currents);
+                ColumnNoise.Add(_columnVariances.AsSpan(m * SumStride(columns), columns), sigma * sigma, draws, currents);
             }
 
             clipped[m] += ShiftAdd.Convert(
