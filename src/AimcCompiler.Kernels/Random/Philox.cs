@@ -8,7 +8,7 @@ namespace AimcCompiler.Kernels;
 
 /// <summary>Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11): four random words for each counter and
 /// key.</summary>
-public static class Philox
+public static partial class Philox
 {
     /// <summary>Counters of a block.</summary>
     internal const int BlockCounters = 16;

@@ -67,6 +67,7 @@ internal sealed class LayerExecutor
                 _blocks = [.. owner._blocks.Select(b => b.With(_physics, options))];
             }
 
+            RunsInLanes = ServesLanes();
             return;
         }
 
@@ -92,11 +93,17 @@ internal sealed class LayerExecutor
                 break;
             default:
                 _blocks = Program(options);
+                RunsInLanes = ServesLanes();
                 break;
         }
     }
 
+    private bool ServesLanes() => _path == LayerPath.Tiles && _observer is null && LaneLayer.Serves(_layer, _physics, _options, _blocks);
+
     public LayerPath Path => _path;
+
+    /// <summary>Sixteen vectors side by side (<see cref="LaneLayer"/>), but for those that need another way.</summary>
+    public bool RunsInLanes { get; }
 
     /// <summary>The cells are another layer's.</summary>
     public bool SharesCells { get; }
@@ -288,6 +295,7 @@ internal sealed class LayerExecutor
         private readonly int _widest;
         private readonly float[] _scaled;
         private readonly float[] _results;
+        private LaneLayer? _lanes;
         private int _capacity;
         private float[] _inputs = [];
         private double[] _acc = [];
@@ -348,6 +356,28 @@ internal sealed class LayerExecutor
         private bool ManagesBounds => _owner._path == LayerPath.Tiles && _physics.Tile.Input.BoundManagement is not null && _physics.HasAdc;
 
         public void Run(VectorGatherer gatherer, float[] input, int first, int count, VectorNames names, float? staticScale, float[] output)
+        {
+            if (_owner.RunsInLanes)
+            {
+                _lanes ??= new LaneLayer(_layer, _physics, _owner._options, _owner._blocks, staticScale, ManagesBounds);
+                long clipped = 0;
+                for (int m = 0; m < count; m += LaneMvm.Lanes)
+                {
+                    int some = Math.Min(LaneMvm.Lanes, count - m);
+                    if (!_lanes.TryRun(gatherer, input, first + m, some, names, output, ref clipped))
+                    {
+                        RunStrip(gatherer, input, first + m, some, names, staticScale, output);
+                    }
+                }
+
+                Interlocked.Add(ref _owner._clipped, clipped);
+                return;
+            }
+
+            RunStrip(gatherer, input, first, count, names, staticScale, output);
+        }
+
+        private void RunStrip(VectorGatherer gatherer, float[] input, int first, int count, VectorNames names, float? staticScale, float[] output)
         {
             Reserve(count);
             for (int m = 0; m < count; m++)

@@ -5,7 +5,7 @@ using AimcCompiler.Core;
 namespace AimcCompiler.Runtime;
 
 /// <summary>Reads the input vectors of a layer from its input tensor and writes results to its output tensor (<see cref="InputView"/>).</summary>
-internal abstract class VectorGatherer
+internal abstract partial class VectorGatherer
 {
     /// <summary>Vectors of the whole tensor.</summary>
     public abstract int Vectors { get; }
@@ -19,6 +19,13 @@ internal abstract class VectorGatherer
     /// <summary>Writes one vector of groups x N results.</summary>
     public abstract void Scatter(ReadOnlySpan<float> results, int vector, Span<float> output);
 
+    /// <summary>Copies up to sixteen vectors side by side: input k of vector first + i to destination[16 k + i], anything beyond the last vector. The
+    /// destination has room for sixteen more.</summary>
+    public abstract void GatherLanes(ReadOnlySpan<float> input, int first, int count, Span<float> destination);
+
+    /// <summary>Writes results that lie side by side: column c of vector first + i from results[16 c + i].</summary>
+    public abstract void ScatterLanes(ReadOnlySpan<float> results, int first, int count, Span<float> output);
+
     /// <exception cref="DiagnosticException">The tensor's shape does not fit the layer.</exception>
     public static VectorGatherer Create(MappedLayer layer, ImmutableArray<long> shape) => layer.View switch
     {
@@ -30,7 +37,7 @@ internal abstract class VectorGatherer
     private static DiagnosticException Wrong(MappedLayer layer, ImmutableArray<long> shape, string needed) =>
         new(Descriptors.WrongShape, $"layer '{layer.Name}' ({layer.Op})", $"got an input of shape {Tensor.Format(shape)}, it takes {needed}");
 
-    private sealed class Matrix : VectorGatherer
+    private sealed partial class Matrix : VectorGatherer
     {
         private readonly int _rows;
         private readonly int _columns;
@@ -100,7 +107,7 @@ internal abstract class VectorGatherer
         }
     }
 
-    private sealed class Convolution : VectorGatherer
+    private sealed partial class Convolution : VectorGatherer
     {
         private readonly int _channels;
         private readonly int _filters;

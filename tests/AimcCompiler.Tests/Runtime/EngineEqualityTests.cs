@@ -23,6 +23,29 @@ public sealed class EngineEqualityTests
         Assert.Equal(stepwise.Clipped, fast.Clipped);
     }
 
+    /// <summary>Layers of more columns than a register has, on several column blocks, and more vectors than a register tile.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void FastEqualsStepwiseInWideLayers(string name)
+    {
+        var (_, spec, time) = Noisy().Single(c => c.Name == name);
+        const int Columns = 37;
+        const int Vectors = 14;
+        int count = spec.Groups * spec.Rows * Columns;
+        var wide = spec with
+        {
+            Columns = Columns,
+            Codes = spec.Codes is null ? null : Cases.Codes(3, count, 7),
+            Contents = spec.Contents is null ? null : Cases.Floats(4, count),
+            OutputShape = spec.Groups == 1 ? spec.OutputShape : [-1, spec.Groups * Columns, 1],
+        };
+        float[] x = Cases.Floats(7, Vectors * wide.Groups * wide.Rows, spec.Chip.Tile.Input.Sign == InputSign.Unsigned ? 0 : -1);
+        var stepwise = wide.Executor(Cases.Stepwise with { TimeS = time }, LayerPath.Tiles);
+        var fast = wide.Executor(Cases.Fast with { TimeS = time }, LayerPath.Tiles);
+        Cases.AssertSameBits(stepwise.Run(wide.Batch(x), Vectors, 5).Floats, fast.Run(wide.Batch(x), Vectors, 5).Floats, name);
+        Assert.Equal(stepwise.Clipped, fast.Clipped);
+    }
+
     /// <summary>The cases do what their names say: each differs from the same chip without noise.</summary>
     [Theory]
     [MemberData(nameof(Names))]
