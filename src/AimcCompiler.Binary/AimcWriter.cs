@@ -40,6 +40,8 @@ public static class AimcWriter
         long tableOffset = AimcFormat.Align(AimcFormat.HeaderBytes + (long)manifestBytes.Length);
 
         byte[] table = new byte[sections.Count * AimcFormat.SectionEntryBytes];
+        byte[][] hashes = new byte[sections.Count][];
+        Parallel.For(0, sections.Count, i => hashes[i] = SHA256.HashData(sections[i].Bytes.Span));
         long end = tableOffset + table.Length;
         for (int i = 0; i < sections.Count; i++)
         {
@@ -47,7 +49,7 @@ public static class AimcWriter
             Span<byte> entry = table.AsSpan(i * AimcFormat.SectionEntryBytes, AimcFormat.SectionEntryBytes);
             long offset = AimcFormat.Align(end);
             MemoryMarshal.Write(entry, new SectionEntry { Offset = (ulong)offset, Bytes = (ulong)bytes.Length, Kind = kind });
-            SHA256.HashData(bytes.Span, entry[^AimcFormat.HashBytes..]);
+            hashes[i].CopyTo(entry[^AimcFormat.HashBytes..]);
             end = offset + bytes.Length;
         }
 

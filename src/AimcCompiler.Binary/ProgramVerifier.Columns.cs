@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using AimcCompiler.Core;
 
 namespace AimcCompiler.Binary;
@@ -14,6 +15,15 @@ public static partial class ProgramVerifier
     {
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(layer);
+        return WorstColumnSums(program, [layer])[0];
+    }
+
+    /// <summary>The same of several layers, on all cores.</summary>
+    /// <exception cref="ArgumentException">The chip's weights are analog: their sums have no levels.</exception>
+    public static long[] WorstColumnSums(MappedProgram program, IReadOnlyList<MappedLayer> layers)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        ArgumentNullException.ThrowIfNull(layers);
         TileDescription tile = program.Chip.Tile;
         var encoding = WeightEncoding.Of(tile);
         if (encoding.IsAnalog)
@@ -21,11 +31,18 @@ public static partial class ProgramVerifier
             throw new ArgumentException("Analog weights have no levels.", nameof(program));
         }
 
+        LevelTable table = new(encoding, encoding.IsDifferential && tile.Encoding.Subtract == Subtraction.InArray);
+        long[] worst = new long[layers.Count];
+        Parallel.For(0, layers.Count, i => worst[i] = WorstColumnSum(tile, encoding, table, layers[i]));
+        return worst;
+    }
+
+    private static long WorstColumnSum(TileDescription tile, WeightEncoding encoding, LevelTable table, MappedLayer layer)
+    {
         var input = InputEncoding.Of(tile.Input, layer.InputIsNonNegative);
         bool accumulates = tile.Adc.InputSlices == InputSliceConversion.Accumulated;
         bool inArray = encoding.IsDifferential && tile.Encoding.Subtract == Subtraction.InArray;
         bool addsPolarities = inArray && (accumulates ? !input.IsUnsigned : input.HasSignedPulses);
-        var table = new LevelTable(encoding, inArray);
         long worst = 0;
         long rows = 0;
         foreach (Block block in layer.Blocks)
@@ -40,24 +57,24 @@ public static partial class ProgramVerifier
 
             for (int group = 0; group < block.Groups; group++)
             {
-                long[] positive = new long[block.ColumnCount * encoding.Slices];
-                long[] negative = new long[block.ColumnCount * encoding.Slices];
-                table.AddZeros(positive, negative, block.Rows - block.RowCount);
+                ColumnSums sums = new(table, block.ColumnCount);
+                sums.AddZeros(block.Rows - block.RowCount);
                 for (int r = 0; r < block.RowCount; r++)
                 {
                     long row = ((long)(block.FirstGroup + group) * layer.Rows) + block.RowStart + r;
-                    table.AddRow(positive, negative, layer.Weights, (int)((row * layer.Columns) + block.ColumnStart));
+                    sums.AddRow(layer.Weights, (int)((row * layer.Columns) + block.ColumnStart));
                 }
 
-                for (int i = 0; i < positive.Length; i++)
+                sums.Settle();
+                for (int i = 0; i < sums.Positive.Length; i++)
                 {
-                    long sum = positive[i];
+                    long sum = sums.Positive[i];
                     if (encoding.IsFlipped(sum, block.Rows))
                     {
                         sum = ((long)block.Rows * encoding.MaxLevel) - sum;
                     }
 
-                    worst = Math.Max(worst, addsPolarities ? sum + negative[i] : Math.Max(sum, negative[i]));
+                    worst = Math.Max(worst, addsPolarities ? sum + sums.Negative[i] : Math.Max(sum, sums.Negative[i]));
                 }
             }
         }
@@ -73,66 +90,126 @@ public static partial class ProgramVerifier
     private sealed class LevelTable
     {
         private readonly int _lowest;
-        private readonly int _slices;
-        private readonly (int Positive, int Negative)[] _levels;
+        private readonly int[] _positive;
+        private readonly int[] _negative;
 
         public LevelTable(WeightEncoding encoding, bool inArray)
         {
-            _slices = encoding.Slices;
+            Slices = encoding.Slices;
             _lowest = encoding.LowestInCells();
-            _levels = new (int, int)[(encoding.HighestInCells - _lowest + 1) * _slices];
-            Span<int> digits = stackalloc int[_slices];
+            int codes = encoding.HighestInCells - _lowest + 1;
+            (_positive, _negative) = (new int[codes * Slices], new int[codes * Slices]);
+            Span<int> digits = stackalloc int[Slices];
             for (int code = _lowest; code <= encoding.HighestInCells; code++)
             {
                 encoding.Split(code, digits);
-                for (int s = 0; s < _slices; s++)
+                for (int s = 0; s < Slices; s++)
                 {
-                    _levels[((code - _lowest) * _slices) + s] =
-                        inArray ? (Math.Max(digits[s], 0), Math.Max(-digits[s], 0)) : encoding.Levels(digits[s]);
+                    int at = ((code - _lowest) * Slices) + s;
+                    (_positive[at], _negative[at]) = inArray ? (Math.Max(digits[s], 0), Math.Max(-digits[s], 0)) : encoding.Levels(digits[s]);
                 }
             }
+
+            Largest = Math.Max(_positive.Max(), _negative.Max());
+            HasNegative = _negative.AsSpan().ContainsAnyExcept(0);
         }
 
-        public void AddZeros(long[] positive, long[] negative, int count)
+        public int Slices { get; }
+
+        /// <summary>Of all levels.</summary>
+        public int Largest { get; }
+
+        public bool HasNegative { get; }
+
+        public ReadOnlySpan<int> Positive(int code) => _positive.AsSpan((code - _lowest) * Slices, Slices);
+
+        public ReadOnlySpan<int> Negative(int code) => _negative.AsSpan((code - _lowest) * Slices, Slices);
+    }
+
+    /// <summary>Sums of levels, columns x slices. Rows are added in 32 bits, as many as fit.</summary>
+    private sealed class ColumnSums(LevelTable table, int columns)
+    {
+        private readonly int[] _positive = new int[columns * table.Slices];
+        private readonly int[] _negative = new int[columns * table.Slices];
+        private readonly int _mostRows = int.MaxValue / Math.Max(1, table.Largest);
+        private int _rows;
+
+        /// <summary>As of the last <see cref="Settle"/>.</summary>
+        public long[] Positive { get; } = new long[columns * table.Slices];
+
+        /// <summary>As of the last <see cref="Settle"/>.</summary>
+        public long[] Negative { get; } = new long[columns * table.Slices];
+
+        public void AddZeros(int count)
         {
-            for (int i = 0; i < positive.Length; i++)
+            for (int i = 0; i < Positive.Length; i++)
             {
-                var (p, n) = _levels[(-_lowest * _slices) + (i % _slices)];
-                positive[i] += (long)count * p;
-                negative[i] += (long)count * n;
+                Positive[i] += (long)count * table.Positive(0)[i % table.Slices];
+                Negative[i] += (long)count * table.Negative(0)[i % table.Slices];
             }
         }
 
-        public void AddRow(long[] positive, long[] negative, WeightSection weights, int first)
+        /// <param name="weights">The codes.</param>
+        /// <param name="first">Where the row begins.</param>
+        public void AddRow(WeightSection weights, int first)
         {
-            int columns = positive.Length / _slices;
+            if (_rows == _mostRows)
+            {
+                Settle();
+            }
+
+            _rows++;
             if (weights.Element == WeightElement.Int8)
             {
                 ReadOnlySpan<sbyte> codes = weights.Int8.Slice(first, columns);
-                for (int c = 0; c < columns; c++)
+                for (int c = 0; c < codes.Length; c++)
                 {
-                    Add(positive, negative, c, codes[c]);
+                    Add(c, codes[c]);
                 }
             }
             else
             {
                 ReadOnlySpan<short> codes = weights.Int16.Slice(first, columns);
-                for (int c = 0; c < columns; c++)
+                for (int c = 0; c < codes.Length; c++)
                 {
-                    Add(positive, negative, c, codes[c]);
+                    Add(c, codes[c]);
                 }
             }
         }
 
-        private void Add(long[] positive, long[] negative, int column, int code)
+        public void Settle()
         {
-            ReadOnlySpan<(int Positive, int Negative)> levels = _levels.AsSpan((code - _lowest) * _slices, _slices);
-            int at = column * _slices;
-            foreach (var (p, n) in levels)
+            for (int i = 0; i < Positive.Length; i++)
             {
-                positive[at] += p;
-                negative[at] += n;
-                at++;
+                Positive[i] += _positive[i];
+                Negative[i] += _negative[i];
+            }
+
+            Array.Clear(_positive);
+            Array.Clear(_negative);
+            _rows = 0;
+        }
+
+        private void Add(int column, int code)
+        {
+            Add(_positive.AsSpan(column * table.Slices, table.Slices), table.Positive(code));
+            if (table.HasNegative)
+            {
+                Add(_negative.AsSpan(column * table.Slices, table.Slices), table.Negative(code));
+            }
+        }
+
+        private static void Add(Span<int> sums, ReadOnlySpan<int> levels)
+        {
+            int i = 0;
+            for (; i <= levels.Length - Vector128<int>.Count; i += Vector128<int>.Count)
+            {
+                (Vector128.Create<int>(sums[i..]) + Vector128.Create(levels[i..])).CopyTo(sums[i..]);
+            }
+
+            for (; i < levels.Length; i++)
+            {
+                sums[i] += levels[i];
             }
         }
     }

@@ -334,13 +334,10 @@ public static partial class ProgramVerifier
         {
             Check(element == WeightElement.Float32, $"{name} has weights of type {element}, the chip's analog cells need {WeightElement.Float32}");
             ReadOnlySpan<float> contents = weights.Float32;
-            for (int i = 0; i < contents.Length; i++)
+            int outside = UnitInterval.IndexOfOutside(contents);
+            if (outside >= 0)
             {
-                // False for NaN too.
-                if (!(MathF.Abs(contents[i]) <= 1f))
-                {
-                    throw new InvalidIrException($"{name} has content {contents[i]} at weight {i}, -1 to 1 is allowed");
-                }
+                throw new InvalidIrException($"{name} has content {contents[outside]} at weight {outside}, -1 to 1 is allowed");
             }
 
             return;
@@ -540,16 +537,19 @@ public static partial class ProgramVerifier
         }
 
         long limit = (1L << bits) - 1;
+        List<MappedLayer> bounded = [];
         foreach (MappedLayer layer in program.Layers)
         {
             var input = InputEncoding.Of(tile.Input, layer.InputIsNonNegative);
             long promised = Math.Max((long)tile.Rows * encoding.MaxLevel / 2, encoding.HasUnitColumn ? tile.Rows : 0) * LargestDrive(tile, input);
-            if (input.HasSignedPulses || promised > limit)
+            if (!input.HasSignedPulses && promised <= limit)
             {
-                continue;
+                bounded.Add(layer);
             }
+        }
 
-            long worst = WorstColumnSum(program, layer);
+        foreach (var (layer, worst) in bounded.Zip(WorstColumnSums(program, bounded)))
+        {
             Check(worst <= limit, $"{NameOf(layer)} has a column sum of {worst}, the ADC of {bits} bits takes {limit}");
         }
     }

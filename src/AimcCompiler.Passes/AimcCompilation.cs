@@ -155,8 +155,8 @@ public static class AimcCompilation
         }
 
         var encoding = WeightEncoding.Of(tile);
-        var exceeding = program.Layers
-            .Select(layer => (Layer: layer, Worst: ProgramVerifier.WorstColumnSum(program, layer), Input: InputEncoding.Of(tile.Input, layer.InputIsNonNegative)))
+        var exceeding = program.Layers.Zip(ProgramVerifier.WorstColumnSums(program, program.Layers))
+            .Select(l => (Layer: l.First, Worst: l.Second, Input: InputEncoding.Of(tile.Input, l.First.InputIsNonNegative)))
             .Select(l => (l.Layer, l.Worst, Bits: (encoding.IsDifferential && tile.Encoding.Subtract == Subtraction.InArray) || l.Input.HasSignedPulses ? bits - 1 : bits))
             .Where(l => l.Worst > (1L << l.Bits) - 1)
             .OrderByDescending(l => l.Worst)

@@ -24,7 +24,7 @@ internal static class ChipJson
         MaxDepth = MaximumDepth,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // not for HTML; keeps names readable
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false), new TableRowConverter(), new DriftPointConverter() },
-        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { DropComputedProperties, TellDevicesByName } },
+        TypeInfoResolver = ChipJsonContext.Default.WithAddedModifier(DropComputedProperties).WithAddedModifier(TellDevicesByName),
     };
 
     public static readonly IReadOnlyDictionary<string, Type> Devices = new Dictionary<string, Type>

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace AimcCompiler.Core;
 
 /// <summary>The rule by which a chip holds a signed weight code in cells: code -> (offset) -> digits, one a bit slice -> levels of one cell or of a
@@ -228,6 +230,44 @@ public sealed class WeightEncoding
         SignEncoding.DifferentialOneSided or SignEncoding.DifferentialTwoSided => positive - negative,
         _ => (2f * positive) - 1f,
     };
+
+    /// <summary>The first of the contents that <see cref="Content"/> gives back with a larger error; -1 = none.</summary>
+    public int IndexOfInexact(ReadOnlySpan<float> contents, float tolerance)
+    {
+        int i = 0;
+        for (; i <= contents.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> content = new(contents[i..]);
+            if (Vector.GreaterThanAny(Vector.Abs(InAndOut(content) - content), new Vector<float>(tolerance)))
+            {
+                break;
+            }
+        }
+
+        for (; i < contents.Length; i++)
+        {
+            var (positive, negative) = Contents(contents[i]);
+            if (Math.Abs(Content(positive, negative) - contents[i]) > tolerance)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    /// <summary><see cref="Content"/> of <see cref="Contents"/>, in the same steps.</summary>
+    private Vector<float> InAndOut(Vector<float> u)
+    {
+        Vector<float> one = Vector<float>.One;
+        Vector<float> two = one + one;
+        return Sign switch
+        {
+            SignEncoding.DifferentialOneSided => Vector.Max(u, Vector<float>.Zero) - Vector.Max(-u, Vector<float>.Zero),
+            SignEncoding.DifferentialTwoSided => ((one + u) / two) - ((one - u) / two),
+            _ => (two * ((one + u) / two)) - one,
+        };
+    }
 
     /// <summary>ISAAC's flip rule for one physical column of a block: store the complement when the sum of the levels exceeds half of what the rows can hold.</summary>
     public bool IsFlipped(long levelSum, int rows) => HasFlip && 2 * levelSum > (long)rows * MaxLevel;

@@ -3,8 +3,14 @@ using AimcCompiler.Core;
 
 namespace AimcCompiler.Ir;
 
-/// <summary>Weights of a layer as real numbers: groups x rows x columns, row-major. The first stair.</summary>
-public sealed class FloatMatrix(int groups, int rows, int columns, float[] values)
+/// <summary>Weights of a layer as real numbers: groups x rows x columns. The first stair holds the model's own array, in the order in which it stands there: a matrix of a hundred
+/// million weights is transposed once, while it is quantized.</summary>
+/// <param name="groups">Matrices.</param>
+/// <param name="rows">Inputs of one.</param>
+/// <param name="columns">Outputs of one.</param>
+/// <param name="stored">The elements.</param>
+/// <param name="isColumnMajor">The rows of a column stand side by side, as a convolution's filters do.</param>
+public sealed class FloatMatrix(int groups, int rows, int columns, float[] stored, bool isColumnMajor = false)
 {
     public int Groups { get; } = groups;
 
@@ -14,12 +20,36 @@ public sealed class FloatMatrix(int groups, int rows, int columns, float[] value
     /// <summary>N, outputs of one group.</summary>
     public int Columns { get; } = columns;
 
-    public float[] Values { get; } = values;
+    /// <summary>Element (g, k, n) stands at ((g Rows) + k) Columns + n, or at ((g Columns) + n) Rows + k where the matrix is column-major.</summary>
+    public float[] Stored { get; } = stored;
+
+    public bool IsColumnMajor { get; } = isColumnMajor;
 
     /// <summary>Groups x columns quantization steps of which the column's weights are integer multiples; 0 = none known. Empty = none at all.</summary>
     public ImmutableArray<float> Steps { get; init; } = [];
 
-    public float this[int group, int row, int column] => Values[(((long)group * Rows) + row) * Columns + column];
+    public float this[int group, int row, int column] =>
+        Stored[IsColumnMajor ? ((((long)group * Columns) + column) * Rows) + row : ((((long)group * Rows) + row) * Columns) + column];
+
+    /// <summary>The element at an index of the row-major order.</summary>
+    public float At(int index) => IsColumnMajor ? this[index / (Rows * Columns), index / Columns % Rows, index % Columns] : Stored[index];
+
+    /// <summary>The elements row by row: the stored array, or a copy.</summary>
+    public float[] ToRowMajor()
+    {
+        if (!IsColumnMajor)
+        {
+            return Stored;
+        }
+
+        float[] elements = new float[Stored.Length];
+        for (int i = 0; i < elements.Length; i++)
+        {
+            elements[i] = At(i);
+        }
+
+        return elements;
+    }
 }
 
 /// <summary>Weights as codes, or as contents u = w / s of analog cells. The codes are held once; later stairs add only rules and places.</summary>

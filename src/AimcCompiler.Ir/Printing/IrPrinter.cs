@@ -74,7 +74,7 @@ public static class IrPrinter
     {
         var m = layer.Weights;
         text.Append(CultureInfo.InvariantCulture, $"  weights {m.Groups} x {m.Rows} x {m.Columns}\n");
-        Rows(text, m.Groups, m.Rows, m.Columns, i => m.Values[i].ToString("G6", CultureInfo.InvariantCulture));
+        Rows(text, m.Groups, m.Rows, m.Columns, i => m.At(i).ToString("G6", CultureInfo.InvariantCulture));
     });
 
     public static string Print(AnalogGraph<QuantizedMatrix> graph) => Print(graph, (text, layer) => Append(text, layer.Weights));

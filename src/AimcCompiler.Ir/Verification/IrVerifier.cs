@@ -107,7 +107,7 @@ public static class IrVerifier
         foreach (var layer in graph.Layers)
         {
             var m = layer.Weights;
-            Check(m.Values.LongLength == (long)m.Groups * m.Rows * m.Columns && m.Values.Length > 0, $"3: layer {layer.Id} has {m.Values.Length} weights for {m.Groups} x {m.Rows} x {m.Columns}");
+            Check(m.Stored.LongLength == (long)m.Groups * m.Rows * m.Columns && m.Stored.Length > 0, $"3: layer {layer.Id} has {m.Stored.Length} weights for {m.Groups} x {m.Rows} x {m.Columns}");
             Check(layer.Bias.IsEmpty || layer.Bias.Length == m.Groups * m.Columns, $"3: layer {layer.Id} has {layer.Bias.Length} biases for {m.Groups * m.Columns} columns");
         }
     }
@@ -125,18 +125,28 @@ public static class IrVerifier
     public static void Verify(AnalogGraph<EncodedMatrix> graph)
     {
         Verify<EncodedMatrix>(graph);
+        Dictionary<WeightEncoding, bool[]> known = [];
         foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
         {
-            VerifyDecoding(layer.Id, layer.Weights);
+            if (layer.Weights.Quantized.IsAnalog)
+            {
+                VerifyContents(layer.Id, layer.Weights);
+            }
+            else
+            {
+                VerifyDecoding(layer.Id, layer.Weights, known);
+            }
         }
     }
 
     public static void Verify(AnalogGraph<SlicedMatrix> graph)
     {
         Verify<SlicedMatrix>(graph);
-        foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
+        // Contents have no digits: there is nothing in them that was not encoded.
+        Dictionary<WeightEncoding, bool[]> known = [];
+        foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null && !l.Weights.Quantized.IsAnalog))
         {
-            VerifyDecoding(layer.Id, layer.Weights.Encoded);
+            VerifyDecoding(layer.Id, layer.Weights.Encoded, known);
         }
     }
 
@@ -205,42 +215,76 @@ public static class IrVerifier
         }
         else
         {
-            int bad = Array.FindIndex(m.Contents!, u => !(Math.Abs(u) <= 1));
+            int bad = UnitInterval.IndexOfOutside(m.Contents!);
             Check(bad < 0, $"4: layer {id} has content {(bad < 0 ? 0 : m.Contents![bad])}, a cell holds -1 .. 1");
         }
     }
 
-    private static void VerifyDecoding(LayerId id, EncodedMatrix encoded)
+    /// <param name="id">The layer.</param>
+    /// <param name="encoded">Its codes.</param>
+    /// <param name="known">By encoding: from <see cref="LowestInCells"/> up, the numbers that are known to come back from the cells. Layers have far more weights than numbers exist.</param>
+    private static void VerifyDecoding(LayerId id, EncodedMatrix encoded, Dictionary<WeightEncoding, bool[]> known)
     {
         var encoding = encoded.Encoding;
-        if (encoded.Quantized.Codes is { } codes)
+        if (!known.TryGetValue(encoding, out bool[]? isKnown))
         {
-            // A layer has far more weights than codes exist: each occurring code once.
-            Span<int> digits = stackalloc int[encoding.Slices];
-            foreach (int code in codes.Select((_, i) => encoded.InCells(i)).Distinct())
-            {
-                encoding.Split(code, digits);
-                for (int i = 0; i < digits.Length; i++)
-                {
-                    var (positive, negative) = encoding.Levels(digits[i]);
-                    Check(positive >= 0 && positive <= encoding.MaxLevel && negative >= 0 && negative <= encoding.MaxLevel, $"5: layer {id} code {code} needs levels ({positive}, {negative}), a cell has 0 .. {encoding.MaxLevel}");
-                    Check(WeightEncoding.Digit(positive, negative) == digits[i], $"5: layer {id} code {code} slice {i}: digit {digits[i]} became {positive - negative}");
-                }
+            known.Add(encoding, isKnown = new bool[1 - (2 * LowestInCells)]);
+        }
 
-                Check(encoding.Join(digits) == code, $"5: layer {id} code {code} decodes to {encoding.Join(digits)}");
+        short[] codes = encoded.Quantized.Codes!;
+        Span<int> digits = stackalloc int[encoding.Slices];
+        for (int i = 0; i < codes.Length; i++)
+        {
+            int code = encoded.Centers.IsEmpty ? codes[i] : encoded.InCells(i);
+            if (!isKnown[code - LowestInCells])
+            {
+                VerifyDecoding(id, encoding, code, digits);
+                isKnown[code - LowestInCells] = true;
             }
         }
-        else
+    }
+
+    /// <summary>No difference of two codes is lower.</summary>
+    private const int LowestInCells = -(1 << 16);
+
+    private static void VerifyDecoding(LayerId id, WeightEncoding encoding, int code, Span<int> digits)
+    {
+        encoding.Split(code, digits);
+        for (int i = 0; i < digits.Length; i++)
         {
-            const float Tolerance = 4 * 1.1920929e-7f;
-            foreach (float u in encoded.Quantized.Contents!)
+            var (positive, negative) = encoding.Levels(digits[i]);
+            Check(positive >= 0 && positive <= encoding.MaxLevel && negative >= 0 && negative <= encoding.MaxLevel, $"5: layer {id} code {code} needs levels ({positive}, {negative}), a cell has 0 .. {encoding.MaxLevel}");
+            Check(WeightEncoding.Digit(positive, negative) == digits[i], $"5: layer {id} code {code} slice {i}: digit {digits[i]} became {positive - negative}");
+        }
+
+        Check(encoding.Join(digits) == code, $"5: layer {id} code {code} decodes to {encoding.Join(digits)}");
+    }
+
+    private static void VerifyContents(LayerId id, EncodedMatrix encoded)
+    {
+        const float Tolerance = 4 * 1.1920929e-7f;
+        const int Piece = 1 << 16;
+        var encoding = encoded.Encoding;
+        float[] contents = encoded.Quantized.Contents!;
+        int bad = int.MaxValue;
+        Parallel.For(0, (contents.Length + Piece - 1) / Piece, piece =>
+        {
+            int start = piece * Piece;
+            int found = encoding.IndexOfInexact(contents.AsSpan(start, Math.Min(Piece, contents.Length - start)), Tolerance);
+            if (found >= 0)
             {
-                var (positive, negative) = encoding.Contents(u);
-                if (Math.Abs(encoding.Content(positive, negative) - u) > Tolerance)
+                // The first of them all, whichever piece is done first.
+                int at = start + found;
+                for (int least = Volatile.Read(ref bad); at < least; least = Volatile.Read(ref bad))
                 {
-                    throw new InvalidIrException($"5: layer {id} content {u} decodes to {encoding.Content(positive, negative)}");
+                    Interlocked.CompareExchange(ref bad, at, least);
                 }
             }
+        });
+        if (bad < int.MaxValue)
+        {
+            var (positive, negative) = encoding.Contents(contents[bad]);
+            throw new InvalidIrException($"5: layer {id} content {contents[bad]} decodes to {encoding.Content(positive, negative)}");
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using AimcCompiler.Core;
 using AimcCompiler.Ir;
 
@@ -95,14 +96,14 @@ public static class LowerToMvm
             Node node, string name, int part, string input, string output, InputView view, FloatMatrix matrix, ImmutableArray<float> bias, long vectors, LayerId id, string ranged)
         {
             string op = _graph.Header.OriginalNodes.FirstOrDefault(n => n.Id == node.Origin)?.Op ?? node.QualifiedOp;
-            int bad = Array.FindIndex(matrix.Values, w => !float.IsFinite(w));
+            int bad = IsFinite(matrix.Stored) ? -1 : Array.FindIndex(matrix.ToRowMajor(), w => !float.IsFinite(w));
             int badBias = bad >= 0 ? -1 : bias.ToList().FindIndex(b => !float.IsFinite(b));
             if (bad >= 0 || badBias >= 0)
             {
                 diagnostics.Add(
                     Descriptors.InvalidWeights,
                     $"{_graph.Header.FileName}: node '{node.Name}' ({op})",
-                    bad >= 0 ? $"weight {bad} is {matrix.Values[bad]}" : $"bias {badBias} is {bias[badBias]}");
+                    bad >= 0 ? $"weight {bad} is {matrix.At(bad)}" : $"bias {badBias} is {bias[badBias]}");
                 return;
             }
 
@@ -141,16 +142,32 @@ public static class LowerToMvm
         private static (int, int, int, bool, int) KeyOf(FloatMatrix matrix, bool isDepthwise)
         {
             HashCode sample = default;
-            for (int i = 0; i < matrix.Values.Length; i += Math.Max(1, matrix.Values.Length / 64))
+            for (int i = 0; i < matrix.Stored.Length; i += Math.Max(1, matrix.Stored.Length / 64))
             {
-                sample.Add(BitConverter.SingleToInt32Bits(matrix.Values[i]));
+                sample.Add(BitConverter.SingleToInt32Bits(matrix.At(i)));
             }
 
             return (matrix.Groups, matrix.Rows, matrix.Columns, isDepthwise, sample.ToHashCode());
         }
 
         private AnalogLayer<FloatMatrix>? Twin(FloatMatrix matrix, bool isDepthwise) =>
-            _alike.GetValueOrDefault(KeyOf(matrix, isDepthwise), []).Find(l => l.Weights.Values.AsSpan().SequenceEqual(matrix.Values) && l.Weights.Steps.SequenceEqual(matrix.Steps));
+            _alike.GetValueOrDefault(KeyOf(matrix, isDepthwise), []).Find(l => HaveEqualElements(l.Weights, matrix) && l.Weights.Steps.SequenceEqual(matrix.Steps));
+
+        private static bool HaveEqualElements(FloatMatrix one, FloatMatrix other) =>
+            one.IsColumnMajor == other.IsColumnMajor ? one.Stored.AsSpan().SequenceEqual(other.Stored) : one.ToRowMajor().AsSpan().SequenceEqual(other.ToRowMajor());
+
+        private static bool IsFinite(ReadOnlySpan<float> elements)
+        {
+            // The exponent of all ones is that of infinities and NaN.
+            const int Exponent = 0x7f800000;
+            bool isFinite = true;
+            foreach (int bits in MemoryMarshal.Cast<float, int>(elements))
+            {
+                isFinite &= (bits & Exponent) != Exponent;
+            }
+
+            return isFinite;
+        }
 
         private void Recur(Node node)
         {
@@ -294,7 +311,7 @@ public static class LowerToMvm
             }
         }
 
-        return Array.TrueForAll(steps, s => s == 0) ? matrix : new FloatMatrix(matrix.Groups, matrix.Rows, matrix.Columns, matrix.Values) { Steps = [.. steps] };
+        return Array.TrueForAll(steps, s => s == 0) ? matrix : new FloatMatrix(matrix.Groups, matrix.Rows, matrix.Columns, matrix.Stored, matrix.IsColumnMajor) { Steps = [.. steps] };
     }
 
     private static Lowered Convolution(Graph graph, Node node)
@@ -305,19 +322,6 @@ public static class LowerToMvm
         int groups = checked((int)node.Int("group", 1));
         int rows = checked((int)(weights.Count / weights.Shape[0]));
         int columns = checked((int)(weights.Shape[0] / groups));
-        float[] values = new float[w.Length];
-        for (int g = 0; g < groups; g++)
-        {
-            for (int n = 0; n < columns; n++)
-            {
-                ReadOnlySpan<float> filter = w.AsSpan(((g * columns) + n) * rows, rows);
-                for (int k = 0; k < rows; k++)
-                {
-                    values[(((g * rows) + k) * columns) + n] = filter[k];
-                }
-            }
-        }
-
         int[] kernel = [.. weights.Shape.Skip(2).Select(d => (int)d)];
         int[] strides = Spatial(node, "strides", spatial, 1);
         int[] dilations = Spatial(node, "dilations", spatial, 1);
@@ -351,7 +355,7 @@ public static class LowerToMvm
         return new Lowered(
             node.Inputs[0],
             view,
-            WithSteps(new FloatMatrix(groups, rows, columns, values), graph.Steps.GetValueOrDefault(node.Inputs[1])),
+            WithSteps(new FloatMatrix(groups, rows, columns, w, isColumnMajor: true), graph.Steps.GetValueOrDefault(node.Inputs[1])),
             node.InputOrNull(2) is { } bias ? [.. graph.Constants[bias].ToFloats()] : [],
             vectors);
     }
@@ -366,7 +370,7 @@ public static class LowerToMvm
         int rows = (int)weights.Shape[transposed ? 1 : 0];
         int columns = (int)weights.Shape[transposed ? 0 : 1];
         float alpha = node.Float("alpha", 1);
-        float[] values = Matrix(weights.ToFloats(), rows, columns, transposed);
+        float[] values = weights.ToFloats();
         if (alpha != 1)
         {
             values = Array.ConvertAll(values, v => alpha * v);
@@ -383,7 +387,7 @@ public static class LowerToMvm
         return new Lowered(
             node.Inputs[0],
             new MatrixView(axis, -1),
-            WithSteps(new FloatMatrix(1, rows, columns, values), graph.Steps.GetValueOrDefault(node.Inputs[1])),
+            WithSteps(new FloatMatrix(1, rows, columns, values, transposed), graph.Steps.GetValueOrDefault(node.Inputs[1])),
             bias,
             PerInference(graph, graph.Facts[node.Inputs[0]].Shape, axis));
     }
@@ -395,7 +399,7 @@ public static class LowerToMvm
         int rows = (int)weights.Shape[right ? 0 : 1];
         int columns = (int)weights.Shape[right ? 1 : 0];
         FloatMatrix matrix = WithSteps(
-            new FloatMatrix(1, rows, columns, Matrix(weights.ToFloats(), rows, columns, !right)), graph.Steps.GetValueOrDefault(node.Inputs[right ? 1 : 0]));
+            new FloatMatrix(1, rows, columns, weights.ToFloats(), !right), graph.Steps.GetValueOrDefault(node.Inputs[right ? 1 : 0]));
         string name = node.Inputs[right ? 0 : 1];
         int axis = right ? -1 : -2;
         return new Lowered(name, new MatrixView(axis, axis), matrix, [], PerInference(graph, graph.Facts[name].Shape, axis));
@@ -412,23 +416,4 @@ public static class LowerToMvm
     /// <summary>A recurrent operator reads the input as it is: the first axis counts time steps.</summary>
     private static bool IsTimeMajor(Graph graph, string input) => graph.Nodes.Any(n => n.ReadsGates && graph.Nodes.Any(m => m.Origin == n.Origin && m.Id != n.Id && m.Inputs.Contains(input)
         && m.Is("MatMul")));
-
-    private static float[] Matrix(float[] values, int rows, int columns, bool transpose)
-    {
-        if (!transpose)
-        {
-            return values;
-        }
-
-        float[] result = new float[values.Length];
-        for (int n = 0; n < columns; n++)
-        {
-            for (int k = 0; k < rows; k++)
-            {
-                result[(k * columns) + n] = values[(n * rows) + k];
-            }
-        }
-
-        return result;
-    }
 }

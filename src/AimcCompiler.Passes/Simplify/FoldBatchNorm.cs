@@ -34,9 +34,15 @@ public static class FoldBatchNorm
             removed.Add(norm.Id);
         }
 
-        return changed.Count == 0
-            ? graph
-            : graph.With([.. graph.Nodes.Where(n => !removed.Contains(n.Id)).Select(n => changed.GetValueOrDefault(n.Id, n))], constants.ToImmutable());
+        if (changed.Count == 0)
+        {
+            return graph;
+        }
+
+        Node[] nodes = [.. graph.Nodes.Where(n => !removed.Contains(n.Id)).Select(n => changed.GetValueOrDefault(n.Id, n))];
+        var used = nodes.SelectMany(n => n.Reads).Concat(graph.Header.Outputs.Select(o => o.Name)).ToHashSet(StringComparer.Ordinal);
+        constants.RemoveRange([.. constants.Keys.Where(k => !used.Contains(k))]);
+        return graph.With([.. nodes], constants.ToImmutable());
     }
 
     private static Node? Fold(Graph graph, Node producer, Node norm, ImmutableDictionary<string, Tensor>.Builder constants)

@@ -11,6 +11,11 @@ namespace AimcCompiler.Passes;
 /// </code></summary>
 public static class QuantizeWeights
 {
+    /// <summary>Lines of a cache that the columns of a column-major matrix take while its rows are written.</summary>
+    private const int ColumnsOfPiece = 64;
+
+    private const int RowsOfPiece = 64;
+
     public static AnalogGraph<QuantizedMatrix> Run(AnalogGraph<FloatMatrix> graph, ChipDescription chip)
     {
         ArgumentNullException.ThrowIfNull(graph);
@@ -33,16 +38,15 @@ public static class QuantizeWeights
         double maxCode = (1 << (weights.Bits!.Value - 1)) - 1;
         var matrix = layer.Weights;
         double[] shifts = new double[matrix.Groups * matrix.Columns];
-        int index = 0;
-        for (int row = 0; row < matrix.Groups * matrix.Rows; row++)
+        Parallel.For(0, shifts.Length, column =>
         {
-            int group = row / matrix.Rows;
-            for (int n = 0; n < matrix.Columns; n++, index++)
+            var (group, n) = Math.DivRem(column, matrix.Columns);
+            for (int k = 0; k < matrix.Rows; k++)
             {
-                double error = (quantized.ScaleOf(group, n) * codes[index] / maxCode) - matrix.Values[index];
-                shifts[(group * matrix.Columns) + n] += layer.InputMeans[row] * error;
+                double error = (quantized.ScaleOf(group, n) * codes[quantized.Index(group, k, n)] / maxCode) - matrix[group, k, n];
+                shifts[column] += layer.InputMeans[(group * matrix.Rows) + k] * error;
             }
-        }
+        });
 
         return [.. shifts.Select((shift, i) => (float)((layer.Bias.IsEmpty ? 0 : layer.Bias[i]) - shift))];
     }
@@ -56,34 +60,33 @@ public static class QuantizeWeights
         ArgumentNullException.ThrowIfNull(weights);
         float[] scales = Scales(matrix, weights.Scale);
         int[] multiples = Multiples(matrix, scales, weights, lowestCode);
-        short[]? codes = weights.Bits is null ? null : new short[matrix.Values.Length];
-        float[]? contents = weights.Bits is null ? new float[matrix.Values.Length] : null;
+        short[]? codes = weights.Bits is null ? null : new short[matrix.Stored.Length];
+        float[]? contents = weights.Bits is null ? new float[matrix.Stored.Length] : null;
         double maxCode = weights.Bits is { } bits ? (1 << (bits - 1)) - 1 : 1;
-        int index = 0;
-        for (int g = 0; g < matrix.Groups; g++)
+        ForEachPiece(matrix, (group, rows, columns) =>
         {
-            for (int k = 0; k < matrix.Rows; k++)
+            int first = group * matrix.Columns;
+            for (int k = rows.Start; k < rows.End; k++)
             {
-                for (int n = 0; n < matrix.Columns; n++, index++)
+                int index = ((group * matrix.Rows) + k) * matrix.Columns;
+                for (int n = columns.Start; n < columns.End; n++)
                 {
-                    float scale = scales.Length == 1 ? scales[0] : scales[(g * matrix.Columns) + n];
-                    int multiple = multiples.Length == 0 ? 0 : multiples[(g * matrix.Columns) + n];
-                    if (codes is not null && multiple > 0)
+                    float value = matrix.IsColumnMajor ? matrix.Stored[((first + n) * matrix.Rows) + k] : matrix.Stored[index + n];
+                    float scale = scales[scales.Length == 1 ? 0 : first + n];
+                    int multiple = multiples.Length == 0 ? 0 : multiples[first + n];
+                    if (codes is null)
                     {
-                        codes[index] = (short)(multiple * Math.Round(matrix.Values[index] / (double)matrix.Steps[(g * matrix.Columns) + n]));
-                    }
-                    else if (codes is not null)
-                    {
-                        codes[index] = (short)Math.Round(matrix.Values[index] / (double)scale * maxCode, MidpointRounding.ToEven);
+                        contents![index + n] = value / scale;
                     }
                     else
                     {
-                        contents![index] = matrix.Values[index] / scale;
+                        codes[index + n] = multiple > 0
+                            ? (short)(multiple * Math.Round(value / (double)matrix.Steps[first + n]))
+                            : (short)Math.Round(value / (double)scale * maxCode, MidpointRounding.ToEven);
                     }
                 }
             }
-        }
-
+        });
         return new QuantizedMatrix(matrix.Groups, matrix.Rows, matrix.Columns, [.. scales], codes, contents);
     }
 
@@ -103,12 +106,18 @@ public static class QuantizeWeights
         int[] multiples = new int[columns];
         int[] largest = new int[columns];
         int[] smallest = new int[columns];
-        for (int i = 0; i < matrix.Values.Length; i++)
+        ForEachPiece(matrix, (group, rows, range) =>
         {
-            int column = (i / (matrix.Rows * matrix.Columns) * matrix.Columns) + (i % matrix.Columns);
-            int integer = matrix.Steps[column] > 0 ? (int)Math.Round(matrix.Values[i] / (double)matrix.Steps[column]) : 0;
-            (largest[column], smallest[column]) = (Math.Max(largest[column], integer), Math.Min(smallest[column], integer));
-        }
+            for (int n = range.Start; n < range.End; n++)
+            {
+                int column = (group * matrix.Columns) + n;
+                for (int k = rows.Start; k < rows.End && matrix.Steps[column] > 0; k++)
+                {
+                    int integer = (int)Math.Round(matrix[group, k, n] / (double)matrix.Steps[column]);
+                    (largest[column], smallest[column]) = (Math.Max(largest[column], integer), Math.Min(smallest[column], integer));
+                }
+            }
+        });
 
         if (scales.Length == 1)
         {
@@ -140,19 +149,28 @@ public static class QuantizeWeights
 
     private static float[] Scales(FloatMatrix matrix, WeightScale kind)
     {
-        float[] scales = new float[kind == WeightScale.Matrix ? 1 : matrix.Groups * matrix.Columns];
-        int index = 0;
-        for (int g = 0; g < matrix.Groups; g++)
+        float[] largest = new float[matrix.Groups * matrix.Columns];
+        ForEachPiece(matrix, (group, rows, columns) =>
         {
-            for (int k = 0; k < matrix.Rows; k++)
+            int first = group * matrix.Columns;
+            for (int n = columns.Start; matrix.IsColumnMajor && n < columns.End; n++)
             {
-                for (int n = 0; n < matrix.Columns; n++, index++)
+                foreach (float value in matrix.Stored.AsSpan(((first + n) * matrix.Rows) + rows.Start, rows.End - rows.Start))
                 {
-                    ref float scale = ref scales[kind == WeightScale.Matrix ? 0 : (g * matrix.Columns) + n];
-                    scale = Math.Max(scale, Math.Abs(matrix.Values[index]));
+                    largest[first + n] = Math.Max(largest[first + n], Math.Abs(value));
                 }
             }
-        }
+
+            for (int k = rows.Start; !matrix.IsColumnMajor && k < rows.End; k++)
+            {
+                int index = ((group * matrix.Rows) + k) * matrix.Columns;
+                for (int n = columns.Start; n < columns.End; n++)
+                {
+                    largest[first + n] = Math.Max(largest[first + n], Math.Abs(matrix.Stored[index + n]));
+                }
+            }
+        });
+        float[] scales = kind == WeightScale.Matrix ? [largest.Max()] : largest;
 
         // A column of zeros has any scale. So has one of denormals: below the smallest normal number a quotient would not be exact.
         for (int i = 0; i < scales.Length; i++)
@@ -161,5 +179,19 @@ public static class QuantizeWeights
         }
 
         return scales;
+    }
+
+    /// <summary>Visits every element in pieces that a cache holds, several at a time; those of one column come one after the other, the upper rows first.</summary>
+    private static void ForEachPiece(FloatMatrix matrix, Action<int, (int Start, int End), (int Start, int End)> visit)
+    {
+        int strips = (matrix.Columns + ColumnsOfPiece - 1) / ColumnsOfPiece;
+        Parallel.For(0, matrix.Groups * strips, strip =>
+        {
+            int column = strip % strips * ColumnsOfPiece;
+            for (int row = 0; row < matrix.Rows; row += RowsOfPiece)
+            {
+                visit(strip / strips, (row, Math.Min(matrix.Rows, row + RowsOfPiece)), (column, Math.Min(matrix.Columns, column + ColumnsOfPiece)));
+            }
+        });
     }
 }

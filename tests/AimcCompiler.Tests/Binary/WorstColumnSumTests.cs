@@ -80,6 +80,18 @@ public sealed class WorstColumnSumTests
         Assert.Equal(worst, ProgramVerifier.WorstColumnSum(program, program.Layers[0]));
     }
 
+    /// <summary>16-bit cells: 40,000 rows of the largest level are more than 32 bits hold.</summary>
+    [Theory]
+    [InlineData(32767, 40000L * 32767)]
+    [InlineData(-32767, 40000L * 32767)]
+    public void SumsBeyond32BitsAreExact(int code, long expected)
+    {
+        string[] overrides = ["tile.rows=65536", "tile.weights.bits=16", "tile.cell.bits=16", "tile.weights.slicing=none", "tile.adc.input_slices=each"];
+        MappedProgram program = OneColumn("tiny", [.. Enumerable.Repeat(code, 40000)], isNonNegative: true, overrides);
+        Assert.Equal(expected, ProgramVerifier.WorstColumnSum(program, program.Layers[0]));
+        Assert.Equal([expected, expected], ProgramVerifier.WorstColumnSums(program, [program.Layers[0], program.Layers[0]]));
+    }
+
     [Fact]
     public void AnalogWeightsHaveNoLevels()
     {

@@ -24,6 +24,25 @@ public sealed class WeightEncodingTests
         { SignEncoding.OffsetUnitColumn, Slicing.None },
     };
 
+    /// <summary>What a whole row is checked with is what a weight is encoded with.</summary>
+    [Theory]
+    [InlineData(SignEncoding.DifferentialOneSided)]
+    [InlineData(SignEncoding.DifferentialTwoSided)]
+    [InlineData(SignEncoding.OffsetDigital)]
+    public void TheFirstContentThatDoesNotComeBackIsFoundAsOneByOne(SignEncoding sign)
+    {
+        var encoding = Analog(sign);
+        Random random = new(5);
+        float[] contents = [.. Enumerable.Range(0, 1000).Select(i => (float)(((random.NextDouble() * 2) - 1) * Math.Pow(10, -(i % 7)))), 1, -1, 0, -0f];
+        float[] errors = Array.ConvertAll(contents, u => encoding.Contents(u) is var (p, n) ? Math.Abs(encoding.Content(p, n) - u) : 0);
+        Assert.Equal(-1, encoding.IndexOfInexact(contents, FullScaleUlps));
+        Assert.Equal(sign == SignEncoding.DifferentialOneSided, errors.Max() == 0);
+        foreach (float tolerance in errors.Distinct().Order().SelectMany(e => (float[])[e, MathF.BitDecrement(e)]))
+        {
+            Assert.Equal(Array.FindIndex(errors, e => e > tolerance), encoding.IndexOfInexact(contents, tolerance));
+        }
+    }
+
     [Theory]
     [InlineData(SignEncoding.DifferentialOneSided, new float[] { 13, 1, 7 }, new float[] { 1, 25, 1 }, 48)]
     [InlineData(SignEncoding.DifferentialTwoSided, new float[] { 19, 1, 16 }, new float[] { 7, 25, 10 }, 78)]

@@ -30,7 +30,7 @@ public sealed class IrVerifierTests
         ["2: layer l0 reads %z and writes %y"] = () => IrVerifier.Verify(Lowered with { Layers = [Layer with { Input = "z" }] }),
         ["2: layer l0 reads %x and writes %z"] = () => IrVerifier.Verify(Lowered with { Layers = [Layer with { Output = "z" }] }),
         ["3: layer l0 has 60 weights for 1 x 20 x 4"] = () =>
-            IrVerifier.Verify(Lowered with { Layers = [Layer with { Weights = new FloatMatrix(1, 20, 4, Layer.Weights.Values) }] }),
+            IrVerifier.Verify(Lowered with { Layers = [Layer with { Weights = new FloatMatrix(1, 20, 4, Layer.Weights.Stored) }] }),
         ["3: layer l0 has 2 biases for 3 columns"] = () => IrVerifier.Verify(Lowered with { Layers = [Layer with { Bias = [1, 2] }] }),
         ["3: layer l0 has 59 elements for 1 x 20 x 3"] = () => Verify(new QuantizedMatrix(1, 20, 3, [1], new short[59], null)),
         ["3: layer l0 has 2 scales for 3 columns"] = () => Verify(new QuantizedMatrix(1, 20, 3, [1, 1], new short[60], null)),

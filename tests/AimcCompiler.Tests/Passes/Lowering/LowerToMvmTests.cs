@@ -97,7 +97,7 @@ public sealed class LowerToMvmTests
         var layer = Stairs.Lowered(Conv([1, 2, 3, 3], [1, 2, 2, 2])).Layers.Single();
         var weights = layer.Weights;
         Assert.Equal((1, 8, 1), (weights.Groups, weights.Rows, weights.Columns));
-        Assert.Equal(TestModel.Random(1, 8).Floats, weights.Values);
+        Assert.Equal(TestModel.Random(1, 8).Floats, weights.ToRowMajor());
         Assert.Equal("conv(kernel=2x2, strides=1x1, pads=0x0:0x0, dilations=1x1)", layer.View.ToString());
         Assert.Equal((4, 32), (layer.VectorsPerInference, layer.Macs));
     }

@@ -1,6 +1,7 @@
 using AimcCompiler.Core;
 using AimcCompiler.Ir;
 using AimcCompiler.Passes;
+using AimcCompiler.Tests.Onnx;
 
 namespace AimcCompiler.Tests.Passes;
 
@@ -83,6 +84,41 @@ public sealed class QuantizeWeightsTests
                 double step = q.ScaleOf(i / 1000, i % 10) / (double)most;
                 Assert.InRange(q.Codes![i], -most, most);
                 Assert.InRange(values[i] - (q.Codes[i] * step), -0.5000001 * step, 0.5000001 * step);
+            }
+        }
+    }
+
+    /// <summary>Sizes around the pieces that are visited together.</summary>
+    [Theory]
+    [InlineData(null, 1, 130, 65)]
+    [InlineData(null, 3, 7, 5)]
+    [InlineData(8, 1, 64, 64)]
+    [InlineData(8, 2, 65, 129)]
+    [InlineData(16, 1, 1, 200)]
+    public void TheOrderInWhichElementsStandDoesNotMatter(int? bits, int groups, int rows, int columns)
+    {
+        float[] rowMajor = [.. TestModel.Random(3, groups * rows * columns).Floats];
+        float[] columnMajor = new float[rowMajor.Length];
+        for (int i = 0; i < rowMajor.Length; i++)
+        {
+            columnMajor[(((i / (rows * columns) * columns) + (i % columns)) * rows) + (i / columns % rows)] = rowMajor[i];
+        }
+
+        FloatMatrix stored = new(groups, rows, columns, columnMajor, isColumnMajor: true);
+        Assert.Equal(rowMajor, stored.ToRowMajor());
+        Assert.Equal(rowMajor[^1], stored[groups - 1, rows - 1, columns - 1]);
+        foreach (var scale in Enum.GetValues<WeightScale>())
+        {
+            foreach (float step in (ReadOnlySpan<float>)[0, 1f / 64])
+            {
+                var weights = Stairs.Tiny.Tile.Weights with { Bits = bits, Scale = scale };
+                float[] Rounded(float[] elements) => step == 0 ? elements : Array.ConvertAll(elements, e => MathF.Round(e / step) * step);
+                System.Collections.Immutable.ImmutableArray<float> steps = step == 0 ? [] : [.. Enumerable.Range(0, groups * columns).Select(c => c % 3 == 0 ? 0 : step)];
+                var expected = QuantizeWeights.Quantize(new FloatMatrix(groups, rows, columns, Rounded(rowMajor)) { Steps = steps }, weights);
+                var found = QuantizeWeights.Quantize(new FloatMatrix(groups, rows, columns, Rounded(columnMajor), isColumnMajor: true) { Steps = steps }, weights);
+                Assert.Equal(expected.Scales.ToArray(), found.Scales.ToArray());
+                Assert.Equal(expected.Codes, found.Codes);
+                Assert.Equal(expected.Contents, found.Contents);
             }
         }
     }
