@@ -58,6 +58,23 @@ internal sealed class ProgrammedBlock
     /// <summary>Drivers, circuits and converters with errors of their own; null where the tile has none.</summary>
     public BlockPeriphery? Periphery { get; private set; }
 
+    private readonly Dictionary<PulseFields, LevelBlock?> _levels = [];
+
+    /// <summary>The cells as tables for such pulses, packed once; null where they do not fit.</summary>
+    public LevelBlock? Levels(PulseFields fields)
+    {
+        lock (_levels)
+        {
+            if (!_levels.TryGetValue(fields, out var levels))
+            {
+                levels = LevelBlock.Of(this, fields);
+                _levels.Add(fields, levels);
+            }
+
+            return levels;
+        }
+    }
+
     /// <summary>The same cells behind drivers and converters of their own.</summary>
     public ProgrammedBlock With(TilePhysics physics, SimulationOptions options)
     {
