@@ -58,6 +58,14 @@ internal sealed class ProgrammedBlock
     /// <summary>Drivers, circuits and converters with errors of their own; null where the tile has none.</summary>
     public BlockPeriphery? Periphery { get; private set; }
 
+    /// <summary>The same cells behind drivers and converters of their own.</summary>
+    public ProgrammedBlock With(TilePhysics physics, SimulationOptions options)
+    {
+        var copy = (ProgrammedBlock)MemberwiseClone();
+        copy.Periphery = BlockPeriphery.Of(physics, this, options);
+        return copy;
+    }
+
     private readonly Dictionary<PulseFields, LevelBlock?> _levels = [];
 
     /// <summary>The cells as tables for such pulses, packed once; null where they do not fit.</summary>
@@ -73,14 +81,6 @@ internal sealed class ProgrammedBlock
 
             return levels;
         }
-    }
-
-    /// <summary>The same cells behind drivers and converters of their own.</summary>
-    public ProgrammedBlock With(TilePhysics physics, SimulationOptions options)
-    {
-        var copy = (ProgrammedBlock)MemberwiseClone();
-        copy.Periphery = BlockPeriphery.Of(physics, this, options);
-        return copy;
     }
 
     /// <param name="physics">The layer's tiles.</param>
