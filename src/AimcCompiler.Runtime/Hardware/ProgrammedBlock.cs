@@ -102,6 +102,23 @@ internal sealed class ProgrammedBlock
         return copy;
     }
 
+    private readonly Dictionary<PulseFields, LevelBlock?> _levels = [];
+
+    /// <summary>The cells as tables for such pulses, packed once; null where they do not fit.</summary>
+    public LevelBlock? Levels(PulseFields fields)
+    {
+        lock (_levels)
+        {
+            if (!_levels.TryGetValue(fields, out var levels))
+            {
+                levels = LevelBlock.Of(this, fields);
+                _levels.Add(fields, levels);
+            }
+
+            return levels;
+        }
+    }
+
     /// <param name="physics">The layer's tiles.</param>
     /// <param name="block">Which part of its weights.</param>
     /// <param name="options">Seed, instance and time.</param>

@@ -137,7 +137,7 @@ public sealed class EngineEqualityTests
     private static System.Collections.Immutable.ImmutableArray<float> Ranges(Func<TileDescription, TileDescription> change, int slices) =>
         change(Chips.Coded(t => t).Tile).Adc.Range == AdcRange.Calibrated ? slices == 1 ? [4f] : [4f, 8f] : [];
 
-    private static IEnumerable<(string Name, Func<TileDescription, TileDescription> Change, bool Analog)> Changes()
+    internal static IEnumerable<(string Name, Func<TileDescription, TileDescription> Change, bool Analog)> Changes()
     {
         yield return ("lossless", t => t, true);
         yield return ("output noise", t => t with { Noise = t.Noise with { Output = 0.1 } }, true);

@@ -232,7 +232,7 @@ public sealed class ExactnessTests
         return groups == 1 ? spec : spec.Grouped(groups, packing);
     }
 
-    private static IEnumerable<EncodingDescription> Encodings(SignEncoding sign)
+    internal static IEnumerable<EncodingDescription> Encodings(SignEncoding sign)
     {
         if (TileGeometry.IsDifferential(sign))
         {
@@ -260,7 +260,7 @@ public sealed class ExactnessTests
         }
     }
 
-    private static IEnumerable<InputDescription> Inputs()
+    internal static IEnumerable<InputDescription> Inputs()
     {
         InputDescription input = new()
         {

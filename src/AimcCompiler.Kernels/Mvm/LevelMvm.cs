@@ -1,0 +1,266 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace AimcCompiler.Kernels;
+
+/// <summary>Pulses through cells at whole levels, conversion and shift-add: for each pulse p, column c and vector m
+/// sums[m, c] += weight[p] code(sum over rows of pulse[p, m, r] level[r, c]).</summary>
+/// <remarks>A lane is a vector. One byte shuffle looks up what a group of rows adds to a column for all vectors of a register: with 1-bit pulses 4 rows x 64 vectors =
+/// 256 products an instruction. Bytes are added until they could overflow, then widened to int16.</remarks>
+public static class LevelMvm
+{
+    private const int Panel = LevelColumns.PanelColumns;
+
+    /// <summary>Floats of sums that a run needs.</summary>
+    public static int SumsLength(PulsePlanes planes, LevelColumns columns)
+    {
+        ArgumentNullException.ThrowIfNull(planes);
+        ArgumentNullException.ThrowIfNull(columns);
+        return planes.PackedVectors * columns.Panels * Panel;
+    }
+
+    /// <summary>Adds to sums, which are exact as long as no magnitude passes 2^24.</summary>
+    /// <param name="planes">Pulses of vectors of as many rows as the columns have.</param>
+    /// <param name="columns">The cells.</param>
+    /// <param name="converter">The ADC.</param>
+    /// <param name="weights">What each pulse counts; whole numbers.</param>
+    /// <param name="sums">In an order that only <see cref="Take"/> knows.</param>
+    /// <param name="clipped">Conversions that clipped, added for each packed vector.</param>
+    public static void Add(PulsePlanes planes, LevelColumns columns, in CountConverter converter, ReadOnlySpan<float> weights, Span<float> sums, Span<int> clipped)
+    {
+        ArgumentNullException.ThrowIfNull(planes);
+        if (planes.Lanes == LevelLanes64.Count)
+        {
+            Add<LevelLanes64>(planes, columns, converter, weights, sums, clipped);
+        }
+        else if (planes.Lanes == LevelLanes32.Count)
+        {
+            Add<LevelLanes32>(planes, columns, converter, weights, sums, clipped);
+        }
+        else
+        {
+            Add<LevelLanes1>(planes, columns, converter, weights, sums, clipped);
+        }
+    }
+
+    /// <summary>Writes sums as vectors x columns in double, with the sign turned where a column is flipped.</summary>
+    public static void Take(PulsePlanes planes, LevelColumns columns, ReadOnlySpan<float> sums, ReadOnlySpan<bool> flipped, int vectors, Span<double> results)
+    {
+        ArgumentNullException.ThrowIfNull(planes);
+        ArgumentNullException.ThrowIfNull(columns);
+        int lanes = planes.Lanes;
+        for (int m = 0; m < vectors; m++)
+        {
+            var result = results.Slice(m * columns.Columns, columns.Columns);
+            int at = (m / lanes * columns.Panels * Panel * lanes) + (m % lanes);
+            for (int c = 0; c < result.Length; c++, at += lanes)
+            {
+                result[c] = sums[at];
+            }
+
+            for (int c = 0; c < flipped.Length; c++)
+            {
+                if (flipped[c])
+                {
+                    result[c] = 0 - result[c];
+                }
+            }
+        }
+    }
+
+    /// <summary>Sums of the rows' pulses: pulse-major, vectors each.</summary>
+    public static void SumPulses(PulsePlanes planes, LevelColumns ones, int vectors, Span<int> sums)
+    {
+        ArgumentNullException.ThrowIfNull(planes);
+        if (planes.Lanes == LevelLanes64.Count)
+        {
+            SumPulses<LevelLanes64>(planes, ones, vectors, sums);
+        }
+        else if (planes.Lanes == LevelLanes32.Count)
+        {
+            SumPulses<LevelLanes32>(planes, ones, vectors, sums);
+        }
+        else
+        {
+            SumPulses<LevelLanes1>(planes, ones, vectors, sums);
+        }
+    }
+
+    [SkipLocalsInit]
+    private static void SumPulses<TLanes>(PulsePlanes planes, LevelColumns ones, int vectors, Span<int> sums)
+        where TLanes : struct, ILevelLanes<TLanes>
+    {
+        Span<short> counts = stackalloc short[4 * Panel * TLanes.Count];
+        int all = planes.VectorBlocks * planes.Pulses;
+        for (int plane = 0; plane < all; plane++)
+        {
+            if (plane % planes.BlockPlanes == 0)
+            {
+                Count<TLanes>(planes, plane / planes.BlockPlanes, ones, 0, counts);
+            }
+
+            int first = plane / planes.Pulses * TLanes.Count;
+            var pulse = counts.Slice(plane % planes.BlockPlanes * Panel * TLanes.Count, Math.Min(TLanes.Count, vectors - first));
+            for (int m = 0; m < pulse.Length; m++)
+            {
+                sums[(plane % planes.Pulses * vectors) + first + m] = pulse[m];
+            }
+        }
+    }
+
+    [SkipLocalsInit]
+    private static void Add<TLanes>(PulsePlanes planes, LevelColumns columns, in CountConverter converter, ReadOnlySpan<float> weights, Span<float> sums, Span<int> clipped)
+        where TLanes : struct, ILevelLanes<TLanes>
+    {
+        Span<short> counts = stackalloc short[4 * Panel * TLanes.Count];
+        int all = planes.VectorBlocks * planes.Pulses;
+        int panelSums = Panel * TLanes.Count;
+        for (int plane = 0; plane < all; plane += planes.BlockPlanes)
+        {
+            for (int panel = 0; panel < columns.Panels; panel++)
+            {
+                Count<TLanes>(planes, plane / planes.BlockPlanes, columns, panel, counts);
+                bool clips = converter.Clips(columns.Least[panel], columns.Most[panel]);
+                for (int p = plane; p < Math.Min(plane + planes.BlockPlanes, all); p++)
+                {
+                    int block = p / planes.Pulses;
+                    float weight = weights[p % planes.Pulses];
+                    ref short count = ref counts[(p - plane) * panelSums];
+                    ref float sum = ref sums[((block * columns.Panels) + panel) * panelSums];
+                    int used = Math.Min(Panel, columns.Columns - (panel * Panel));
+                    for (int c = 0; c < used && !clips; c++)
+                    {
+                        TLanes.Convert(ref Unsafe.Add(ref count, c * TLanes.Count), converter, weight, ref Unsafe.Add(ref sum, c * TLanes.Count));
+                    }
+
+                    for (int c = 0; c < used && clips; c++)
+                    {
+                        TLanes.ConvertAndClip(
+                            ref Unsafe.Add(ref count, c * TLanes.Count), converter, weight, ref Unsafe.Add(ref sum, c * TLanes.Count), ref clipped[block * TLanes.Count]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Counts of a panel's columns for a block of planes: plane, column, lane.</summary>
+    private static void Count<TLanes>(PulsePlanes planes, int block, LevelColumns columns, int panel, Span<short> counts)
+        where TLanes : struct, ILevelLanes<TLanes>
+    {
+        for (int i = 0; i < planes.BlockPlanes * Panel; i++)
+        {
+            counts.Slice(i * TLanes.Count, TLanes.Count).Fill((short)-columns.Offsets[(panel * Panel) + (i % Panel)]);
+        }
+
+        int groupIndices = planes.BlockPlanes * TLanes.Count;
+        const int GroupTables = Panel * LevelColumns.TableBytes;
+        ref byte index = ref Unsafe.Add(ref MemoryMarshal.GetReference(planes.Indices), (nint)block * columns.Groups * groupIndices);
+        unsafe
+        {
+            // Tables are broadcast from addresses.
+            fixed (byte* tables = columns.Tables)
+            {
+                ref byte table = ref Unsafe.AsRef<byte>(tables + ((nint)panel * columns.Groups * GroupTables));
+                int group = 0;
+                foreach (int end in columns.Stretches[panel])
+                {
+                    ref byte firstIndex = ref Unsafe.Add(ref index, (nint)group * groupIndices);
+                    ref byte firstTable = ref Unsafe.Add(ref table, (nint)group * GroupTables);
+                    if (TLanes.HasManyRegisters)
+                    {
+                        Stretch4x4<TLanes>(ref firstIndex, ref firstTable, end - group, ref counts[0]);
+                    }
+                    else
+                    {
+                        Stretch2x4<TLanes>(ref firstIndex, ref firstTable, end - group, ref counts[0]);
+                    }
+
+                    group = end;
+                }
+            }
+        }
+    }
+
+    /// <summary>4 planes through 4 columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Stretch4x4<TLanes>(ref byte index, ref byte table, int groups, ref short counts)
+        where TLanes : struct, ILevelLanes<TLanes>
+    {
+        TLanes a00 = default, a01 = default, a02 = default, a03 = default, a10 = default, a11 = default, a12 = default, a13 = default;
+        TLanes a20 = default, a21 = default, a22 = default, a23 = default, a30 = default, a31 = default, a32 = default, a33 = default;
+        for (int g = 0; g < groups; g++)
+        {
+            var t0 = TLanes.Table(ref table);
+            var t1 = TLanes.Table(ref Unsafe.Add(ref table, 16));
+            var t2 = TLanes.Table(ref Unsafe.Add(ref table, 32));
+            var t3 = TLanes.Table(ref Unsafe.Add(ref table, 48));
+            var x = TLanes.Load(ref index);
+            a00 = TLanes.Add(a00, TLanes.Lookup(t0, x));
+            a01 = TLanes.Add(a01, TLanes.Lookup(t1, x));
+            a02 = TLanes.Add(a02, TLanes.Lookup(t2, x));
+            a03 = TLanes.Add(a03, TLanes.Lookup(t3, x));
+            x = TLanes.Load(ref Unsafe.Add(ref index, TLanes.Count));
+            a10 = TLanes.Add(a10, TLanes.Lookup(t0, x));
+            a11 = TLanes.Add(a11, TLanes.Lookup(t1, x));
+            a12 = TLanes.Add(a12, TLanes.Lookup(t2, x));
+            a13 = TLanes.Add(a13, TLanes.Lookup(t3, x));
+            x = TLanes.Load(ref Unsafe.Add(ref index, 2 * TLanes.Count));
+            a20 = TLanes.Add(a20, TLanes.Lookup(t0, x));
+            a21 = TLanes.Add(a21, TLanes.Lookup(t1, x));
+            a22 = TLanes.Add(a22, TLanes.Lookup(t2, x));
+            a23 = TLanes.Add(a23, TLanes.Lookup(t3, x));
+            x = TLanes.Load(ref Unsafe.Add(ref index, 3 * TLanes.Count));
+            a30 = TLanes.Add(a30, TLanes.Lookup(t0, x));
+            a31 = TLanes.Add(a31, TLanes.Lookup(t1, x));
+            a32 = TLanes.Add(a32, TLanes.Lookup(t2, x));
+            a33 = TLanes.Add(a33, TLanes.Lookup(t3, x));
+            index = ref Unsafe.Add(ref index, 4 * TLanes.Count);
+            table = ref Unsafe.Add(ref table, Panel * LevelColumns.TableBytes);
+        }
+
+        AddTo4(a00, a01, a02, a03, ref counts);
+        AddTo4(a10, a11, a12, a13, ref Unsafe.Add(ref counts, 4 * TLanes.Count));
+        AddTo4(a20, a21, a22, a23, ref Unsafe.Add(ref counts, 8 * TLanes.Count));
+        AddTo4(a30, a31, a32, a33, ref Unsafe.Add(ref counts, 12 * TLanes.Count));
+    }
+
+    /// <summary>2 planes through 4 columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Stretch2x4<TLanes>(ref byte index, ref byte table, int groups, ref short counts)
+        where TLanes : struct, ILevelLanes<TLanes>
+    {
+        TLanes a00 = default, a01 = default, a02 = default, a03 = default, a10 = default, a11 = default, a12 = default, a13 = default;
+        for (int g = 0; g < groups; g++)
+        {
+            var x0 = TLanes.Load(ref index);
+            var x1 = TLanes.Load(ref Unsafe.Add(ref index, TLanes.Count));
+            var t = TLanes.Table(ref table);
+            a00 = TLanes.Add(a00, TLanes.Lookup(t, x0));
+            a10 = TLanes.Add(a10, TLanes.Lookup(t, x1));
+            t = TLanes.Table(ref Unsafe.Add(ref table, 16));
+            a01 = TLanes.Add(a01, TLanes.Lookup(t, x0));
+            a11 = TLanes.Add(a11, TLanes.Lookup(t, x1));
+            t = TLanes.Table(ref Unsafe.Add(ref table, 32));
+            a02 = TLanes.Add(a02, TLanes.Lookup(t, x0));
+            a12 = TLanes.Add(a12, TLanes.Lookup(t, x1));
+            t = TLanes.Table(ref Unsafe.Add(ref table, 48));
+            a03 = TLanes.Add(a03, TLanes.Lookup(t, x0));
+            a13 = TLanes.Add(a13, TLanes.Lookup(t, x1));
+            index = ref Unsafe.Add(ref index, 2 * TLanes.Count);
+            table = ref Unsafe.Add(ref table, Panel * LevelColumns.TableBytes);
+        }
+
+        AddTo4(a00, a01, a02, a03, ref counts);
+        AddTo4(a10, a11, a12, a13, ref Unsafe.Add(ref counts, 4 * TLanes.Count));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddTo4<TLanes>(TLanes a0, TLanes a1, TLanes a2, TLanes a3, ref short counts)
+        where TLanes : struct, ILevelLanes<TLanes>
+    {
+        TLanes.AddTo(ref counts, a0);
+        TLanes.AddTo(ref Unsafe.Add(ref counts, TLanes.Count), a1);
+        TLanes.AddTo(ref Unsafe.Add(ref counts, 2 * TLanes.Count), a2);
+        TLanes.AddTo(ref Unsafe.Add(ref counts, 3 * TLanes.Count), a3);
+    }
+}
