@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using AimcCompiler.Kernels;
 
 namespace AimcCompiler.Runtime;
@@ -39,10 +40,7 @@ internal static class OneHotReadOut
             for (int r = 0; r < rows; r++)
             {
                 Read(physics, block, options, sample, r, 0, 0, column, draws);
-                foreach (float code in column)
-                {
-                    total += Math.Abs(weight * code * scale);
-                }
+                total = AddMagnitudes(total, column, weight, scale);
             }
 
             return total;
@@ -77,6 +75,37 @@ internal static class OneHotReadOut
             {
                 total += Math.Abs(value * scale);
             }
+        }
+
+        return total;
+    }
+
+    /// <summary>One after the other: the order is part of the result.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static double AddMagnitudes(double total, ReadOnlySpan<float> codes, double weight, double scale)
+    {
+        var weights = Vector256.Create(weight);
+        var scales = Vector256.Create(scale);
+        int i = 0;
+        for (; i <= codes.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            var (low, high) = Vector256.Widen(Vector256.Create(codes.Slice(i, Vector256<float>.Count)));
+            low = Vector256.Abs(weights * low * scales);
+            high = Vector256.Abs(weights * high * scales);
+            for (int lane = 0; lane < Vector256<double>.Count; lane++)
+            {
+                total += low.GetElement(lane);
+            }
+
+            for (int lane = 0; lane < Vector256<double>.Count; lane++)
+            {
+                total += high.GetElement(lane);
+            }
+        }
+
+        for (; i < codes.Length; i++)
+        {
+            total += Math.Abs(weight * codes[i] * scale);
         }
 
         return total;
