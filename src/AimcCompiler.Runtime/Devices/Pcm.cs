@@ -44,26 +44,30 @@ internal sealed class Pcm<TLaw>(double? programmingScale, double? driftScale, do
 
     public override bool IsIdeal => programmingScale is null && driftScale is null && readScale is null;
 
+    /// <summary>What was asked for last; many devices are asked about one time.</summary>
+    private volatile Moment? _latest;
+
     private protected override void ConductancesOfChunk(
         ReadOnlySpan<float> targetUs, double? timeS, in CellStream stream, int row, int firstColumn, Span<float> conductanceUs)
     {
         Span<float> programming = stackalloc float[Chunk];
         Span<float> drift = stackalloc float[Chunk];
         Span<float> read = stackalloc float[Chunk];
-        var kernel = StateAt(timeS);
+        var moment = At(timeS, in stream);
+        var kernel = moment.Kernel;
         if (kernel.Programs)
         {
-            Draws.Normals(in stream, DrawPurpose.Programming, extra: 0, row, firstColumn, programming[..targetUs.Length]);
+            Draws.NormalsOfKey(in stream, DrawPurpose.Programming, moment.OnceKey, row, firstColumn, programming[..targetUs.Length]);
         }
 
         if (kernel.Drifts)
         {
-            Draws.Normals(in stream, DrawPurpose.Drift, extra: 0, row, firstColumn, drift[..targetUs.Length]);
+            Draws.NormalsOfKey(in stream, DrawPurpose.Drift, moment.OnceKey, row, firstColumn, drift[..targetUs.Length]);
         }
 
         if (kernel.Reads)
         {
-            Draws.Normals(in stream, DrawPurpose.ReadAccumulated, Draws.Time(timeS!.Value), row, firstColumn, read[..targetUs.Length]);
+            Draws.NormalsOfKey(in stream, DrawPurpose.ReadAccumulated, moment.TimeKey, row, firstColumn, read[..targetUs.Length]);
         }
 
         LaneMap.Run(in kernel, targetUs, programming, drift, read, conductanceUs);
@@ -87,18 +91,37 @@ internal sealed class Pcm<TLaw>(double? programmingScale, double? driftScale, do
     {
         Span<float> drift = stackalloc float[Chunk];
         Span<float> read = stackalloc float[Chunk];
-        LaterKernel kernel = new(StateAt(timeS));
+        var moment = At(timeS, in stream);
+        LaterKernel kernel = new(moment.Kernel);
         if (kernel.State.Drifts)
         {
-            Draws.Normals(in stream, DrawPurpose.Drift, extra: 0, row, firstColumn, drift[..targetUs.Length]);
+            Draws.NormalsOfKey(in stream, DrawPurpose.Drift, moment.OnceKey, row, firstColumn, drift[..targetUs.Length]);
         }
 
         if (kernel.State.Reads)
         {
-            Draws.Normals(in stream, DrawPurpose.ReadAccumulated, Draws.Time(timeS), row, firstColumn, read[..targetUs.Length]);
+            Draws.NormalsOfKey(in stream, DrawPurpose.ReadAccumulated, moment.TimeKey, row, firstColumn, read[..targetUs.Length]);
         }
 
         LaneMap.Run(in kernel, targetUs, programmedUs, drift, read, conductanceUs);
+    }
+
+    private Moment At(double? timeS, in CellStream stream)
+    {
+        var latest = _latest;
+        if (latest is null || latest.TimeS != timeS || latest.Seed != stream.Seed || latest.Instance != stream.Instance)
+        {
+            latest = new Moment(
+                timeS,
+                stream.Seed,
+                stream.Instance,
+                StateAt(timeS),
+                Draws.EventKey(stream.Seed, stream.Instance, 0),
+                Draws.EventKey(stream.Seed, stream.Instance, Draws.Time(timeS ?? 0)));
+            _latest = latest;
+        }
+
+        return latest;
     }
 
     internal StateKernel StateAt(double? timeS)
@@ -183,4 +206,13 @@ internal sealed class Pcm<TLaw>(double? programmingScale, double? driftScale, do
         public TLanes Apply<TLanes>(TLanes a, TLanes b, TLanes c, TLanes d)
             where TLanes : struct, ILanes<TLanes> => State.Later(a, b, c, d);
     }
+
+    /// <summary>What all devices of a seed and instance have in common at a time.</summary>
+    /// <param name="TimeS">Since programming.</param>
+    /// <param name="Seed">Of the draws.</param>
+    /// <param name="Instance">Of the draws.</param>
+    /// <param name="Kernel">Their state.</param>
+    /// <param name="OnceKey">Key of the draws that stay.</param>
+    /// <param name="TimeKey">Key of the draws of this time.</param>
+    private sealed record Moment(double? TimeS, ulong Seed, int Instance, StateKernel Kernel, ulong OnceKey, ulong TimeKey);
 }

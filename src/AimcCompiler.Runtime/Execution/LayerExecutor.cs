@@ -111,6 +111,9 @@ internal sealed class LayerExecutor
     /// <summary>What writing each block took; empty where no account is kept.</summary>
     public ImmutableArray<(int Tile, ProgrammingTally Tally)> Programming { get; private set; } = [];
 
+    /// <summary>What drift compensation multiplies each block's results with.</summary>
+    public ImmutableArray<double> Compensations => [.. _blocks.Select(b => b.Compensation)];
+
     /// <summary>Conversions that clipped since the executor was made.</summary>
     public long Clipped => Interlocked.Read(ref _clipped);
 
@@ -237,9 +240,14 @@ internal sealed class LayerExecutor
     /// GlobalDriftCompensation). Noisy and converted like any other read, as samples that no data set has.</summary>
     private double ReadOut(ProgrammedBlock block, ulong sample)
     {
-        var engine = Engine();
         int rows = block.Block.Rows;
         int columns = block.Block.Columns;
+        if (_options.Engine == EngineKind.Fast && OneHotReadOut.Fits(_physics, block))
+        {
+            return Math.Max(OneHotReadOut.Total(_physics, block, _options, sample) / ((double)rows * columns), 1e-4);
+        }
+
+        var engine = Engine();
         int slices = _physics.Weights.Slices;
         float[] codes = new float[ReadOutStrip * rows];
         double[] sums = new double[slices * ReadOutStrip * columns];

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AimcCompiler.Binary;
 using AimcCompiler.Kernels;
 
@@ -170,25 +171,25 @@ internal sealed class CellWriter
 
         var targets = _targets.AsSpan(0, count);
         var conductances = _conductances.AsSpan(0, count);
-        for (int i = 0; i < count; i++)
-        {
-            targets[i] = _gMin + (contents[i] * _usPerLevel);
-        }
-
+        TargetKernel toTargets = new(_gMin, _usPerLevel);
+        LaneMap.Run(in toTargets, contents, contents, contents, contents, targets);
         device.Conductances(targets, _options.TimeS, stream, row, firstColumn, conductances);
-        for (int i = 0; i < count; i++)
+        if (device.IsIdeal)
         {
-            result[i] = device.IsIdeal ? contents[i] : (conductances[i] - _gMin) / _usPerLevel;
+            contents.CopyTo(result);
+        }
+        else
+        {
+            ContentKernel toContents = new(_gMin, _usPerLevel);
+            LaneMap.Run(in toContents, conductances, conductances, conductances, conductances, result);
         }
 
         if (!sigma.IsEmpty)
         {
             var sigmas = _sigmas.AsSpan(0, count);
             device.ReadSigmas(targets, conductances, _options.TimeS, sigmas);
-            for (int i = 0; i < count; i++)
-            {
-                sigma[i] = sigmas[i] / _usPerLevel;
-            }
+            ContentKernel toLevels = new(0, _usPerLevel);
+            LaneMap.Run(in toLevels, sigmas, sigmas, sigmas, sigmas, sigma);
         }
     }
 
@@ -396,5 +397,27 @@ internal sealed class CellWriter
         _pulseDraws = new float[count];
         _factors = new float[count];
         _stuck = new float[count];
+    }
+
+    /// <summary>Content in levels to conductance.</summary>
+    private readonly struct TargetKernel(float gMin, float usPerLevel) : ILaneKernel
+    {
+        private readonly float _gMin = gMin;
+        private readonly float _usPerLevel = usPerLevel;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TLanes Apply<TLanes>(TLanes a, TLanes b, TLanes c, TLanes d)
+            where TLanes : struct, ILanes<TLanes> => TLanes.Broadcast(_gMin) + (a * TLanes.Broadcast(_usPerLevel));
+    }
+
+    /// <summary>Conductance to content.</summary>
+    private readonly struct ContentKernel(float gMin, float usPerLevel) : ILaneKernel
+    {
+        private readonly float _gMin = gMin;
+        private readonly float _usPerLevel = usPerLevel;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TLanes Apply<TLanes>(TLanes a, TLanes b, TLanes c, TLanes d)
+            where TLanes : struct, ILanes<TLanes> => (a - TLanes.Broadcast(_gMin)) / TLanes.Broadcast(_usPerLevel);
     }
 }

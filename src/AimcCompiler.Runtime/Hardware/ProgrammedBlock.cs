@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AimcCompiler.Binary;
 using AimcCompiler.Kernels;
 
@@ -134,23 +135,24 @@ internal sealed class ProgrammedBlock
         int columns = block.Columns;
         var layout = WireLayout.Of(physics, block, options);
         CellWriter writer = new(physics, block, options, isReference) { Tally = tally, Observer = observer };
+        CellTargets targets = new(physics, block);
         float[] positive = new float[columns];
         float[] negative = new float[columns];
         var terms = CellTerms.Of(physics, rows, columns);
         result.Terms = terms;
         for (int slice = 0; slice < encoding.Slices; slice++)
         {
-            float[] cells = new float[rows * columns];
+            float[] cells = GC.AllocateUninitializedArray<float>(rows * columns);
             bool keepsNegative = encoding.IsDifferential && (!physics.SubtractsInArray || layout is not null);
             float[]? negativeCells = keepsNegative ? new float[rows * columns] : null;
             float[]? sigma = physics.Device.HasReadNoise ? new float[rows * columns] : null;
             float[]? negativeSigma = sigma is not null && encoding.IsDifferential ? new float[rows * columns] : null;
-            bool[]? flipped = encoding.HasFlip ? FlippedColumns(physics, block, slice) : null;
+            bool[]? flipped = encoding.HasFlip ? targets.FlippedColumns(slice) : null;
             CellStream stream = new(options.Seed, options.Instance, physics.Layer.NoiseKey, slice, Pair: 0, Polarity: 0, block.Copy);
             int firstColumn = (block.FirstGroup * physics.Layer.Columns) + block.ColumnStart;
             for (int r = 0; r < rows; r++)
             {
-                Targets(physics, block, slice, r, flipped, positive, negative);
+                targets.Fill(slice, r, flipped, positive, negative);
                 int weightRow = (block.FirstGroup * physics.Layer.Rows) + block.RowStart + r;
                 terms?.AddTargets(terms.Line(slice, 0), positive);
                 writer.Write(positive, stream, r, weightRow, firstColumn, cells.AsSpan(r * columns, columns), sigma is null ? [] : sigma.AsSpan(r * columns, columns));
@@ -165,9 +167,10 @@ internal sealed class ProgrammedBlock
                 writer.Write(
                     negative, stream with { Polarity = 1 }, r, weightRow, firstColumn, negatives, negativeSigma is null ? [] : negativeSigma.AsSpan(r * columns, columns));
                 terms?.Add(terms.Line(slice, 1), true, r, negatives);
-                for (int c = 0; c < columns && !keepsNegative; c++)
+                if (!keepsNegative)
                 {
-                    cells[(r * columns) + c] -= negative[c];
+                    var net = cells.AsSpan(r * columns, columns);
+                    LaneMap.Run(default(Difference), net, negative, negative, negative, net);
                 }
             }
 
@@ -227,53 +230,11 @@ internal sealed class ProgrammedBlock
         }
     }
 
-    /// <summary>Target contents of one row and slice.</summary>
-    private static void Targets(TilePhysics physics, Block block, int slice, int row, bool[]? flipped, float[] positive, float[] negative)
+    /// <summary>a - b.</summary>
+    private readonly struct Difference : ILaneKernel
     {
-        var encoding = physics.Weights;
-        Span<int> digits = stackalloc int[encoding.Slices];
-        int group = row / block.RowCount;
-        for (int c = 0; c < positive.Length; c++)
-        {
-            int index = WeightIndex(physics.Layer, block, group, row % block.RowCount, c);
-            if (encoding.IsAnalog)
-            {
-                (positive[c], negative[c]) = encoding.Contents(index < 0 ? 0 : physics.Layer.Weights.Float32[index]);
-                continue;
-            }
-
-            encoding.Split(index < 0 ? 0 : physics.Layer.Weights.Code(index), digits);
-            var (p, n) = encoding.Levels(digits[slice]);
-            (positive[c], negative[c]) = (flipped is not null && flipped[c] ? encoding.MaxLevel - p : p, n);
-        }
-    }
-
-    private static bool[] FlippedColumns(TilePhysics physics, Block block, int slice)
-    {
-        var encoding = physics.Weights;
-        long[] sums = new long[block.Columns];
-        Span<int> digits = stackalloc int[encoding.Slices];
-        for (int r = 0; r < block.Rows; r++)
-        {
-            for (int c = 0; c < sums.Length; c++)
-            {
-                int index = WeightIndex(physics.Layer, block, r / block.RowCount, r % block.RowCount, c);
-                encoding.Split(index < 0 ? 0 : physics.Layer.Weights.Code(index), digits);
-                sums[c] += encoding.Levels(digits[slice]).Positive;
-            }
-        }
-
-        return Array.ConvertAll(sums, sum => encoding.IsFlipped(sum, block.Rows));
-    }
-
-    /// <summary>Flat index of the weight in a cell, or -1 between the matrices of a packed block.</summary>
-    private static int WeightIndex(MappedLayer layer, Block block, int group, int row, int column)
-    {
-        if (column / block.ColumnCount != group)
-        {
-            return -1;
-        }
-
-        return ((((block.FirstGroup + group) * layer.Rows) + block.RowStart + row) * layer.Columns) + block.ColumnStart + (column % block.ColumnCount);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TLanes Apply<TLanes>(TLanes a, TLanes b, TLanes c, TLanes d)
+            where TLanes : struct, ILanes<TLanes> => a - b;
     }
 }
