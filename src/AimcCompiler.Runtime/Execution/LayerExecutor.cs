@@ -314,17 +314,17 @@ internal sealed class LayerExecutor
             _digital = new double[Strip * _columns];
             _blockSums = new double[_slices * Strip * widest];
             _blockDigital = new double[Strip * widest];
-            _results = new float[_columns];
+            _results = new float[Strip * _columns];
             _codes = owner._path == LayerPath.Integer ? new int[Strip * _rows] : [];
             _longs = owner._path == LayerPath.Integer ? new long[Strip * _layer.Columns] : [];
         }
 
         public void Run(VectorGatherer gatherer, float[] input, int first, int count, VectorNames names, float? staticScale, float[] output)
         {
+            gatherer.GatherStrip(input, first, count, _inputs);
             for (int m = 0; m < count; m++)
             {
                 var vector = _inputs.AsSpan(m * _rows, _rows);
-                gatherer.Gather(input, first + m, vector);
                 (_samples[m], _ordinals[m]) = names[first + m];
                 _scales[m] = staticScale ?? Scale(vector);
             }
@@ -403,16 +403,17 @@ internal sealed class LayerExecutor
                 }
 
                 double scale = codeScale * _scales[m];
+                var results = _results.AsSpan(m * _columns, _columns);
                 var weightScales = _layer.Scales.AsSpan();
                 var bias = _layer.Bias.AsSpan();
                 for (int n = 0; n < sums.Length; n++)
                 {
                     double value = sums[n] * (scale * weightScales[weightScales.Length == 1 ? 0 : n]);
-                    _results[n] = (float)(bias.IsEmpty ? value : value + bias[n]);
+                    results[n] = (float)(bias.IsEmpty ? value : value + bias[n]);
                 }
-
-                gatherer.Scatter(_results, first + m, output);
             }
+
+            gatherer.ScatterStrip(_results, first, count, output);
         }
 
         /// <summary>The digital part of center and offset: each column's center times the sum of the group's input codes.</summary>
