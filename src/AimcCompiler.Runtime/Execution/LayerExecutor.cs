@@ -302,7 +302,7 @@ internal sealed class LayerExecutor
         private readonly int _slices;
         private readonly int _widest;
         private readonly float[] _scaled;
-        private readonly float[] _results;
+        private float[] _results = [];
         private LaneLayer? _lanes;
         private int _capacity;
         private float[] _inputs = [];
@@ -335,7 +335,6 @@ internal sealed class LayerExecutor
             int tallest = isTiles ? _layer.Blocks.Max(b => b.Rows) : 0;
             _sliceWeights = [.. Enumerable.Range(0, _slices).Select(slice => isTiles ? _physics.SliceWeight(slice) * _physics.LsbOf(slice) : 1)];
             _scaled = new float[tallest];
-            _results = new float[_columns];
         }
 
         private void Reserve(int vectors)
@@ -349,6 +348,7 @@ internal sealed class LayerExecutor
             _inputs = new float[vectors * _rows];
             _acc = new double[_slices * vectors * _columns];
             _digital = new double[vectors * _columns];
+            _results = new float[vectors * _columns];
             _clipped = new int[vectors];
             _samples = new ulong[vectors];
             _ordinals = new uint[vectors];
@@ -388,10 +388,10 @@ internal sealed class LayerExecutor
         private void RunStrip(VectorGatherer gatherer, float[] input, int first, int count, VectorNames names, float? staticScale, float[] output)
         {
             Reserve(count);
+            gatherer.GatherStrip(input, first, count, _inputs);
             for (int m = 0; m < count; m++)
             {
                 var vector = _inputs.AsSpan(m * _rows, _rows);
-                gatherer.Gather(input, first + m, vector);
                 (_samples[m], _ordinals[m]) = names[first + m];
                 _scales[m] = staticScale ?? Scale(vector);
             }
@@ -464,9 +464,10 @@ internal sealed class LayerExecutor
                     ShiftAdd.Add(_acc.AsSpan(((slice * _capacity) + m) * _columns, _columns), _sliceWeights[slice], sums);
                 }
 
-                ShiftAdd.Scale(sums, codeScale * _scales[m], _layer.Scales.AsSpan(), _layer.Bias.AsSpan(), _results);
-                gatherer.Scatter(_results, first + m, output);
+                ShiftAdd.Scale(sums, codeScale * _scales[m], _layer.Scales.AsSpan(), _layer.Bias.AsSpan(), _results.AsSpan(m * _columns, _columns));
             }
+
+            gatherer.ScatterStrip(_results, first, count, output);
         }
 
         /// <summary>The digital part of center and offset: each column's center times the sum of the group's input codes.</summary>

@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
+using AimcCompiler.Kernels;
 
 namespace AimcCompiler.Runtime;
 
@@ -13,11 +15,11 @@ internal abstract partial class VectorGatherer
     /// <summary>Shape of the output tensor.</summary>
     public abstract ImmutableArray<long> OutputShape { get; }
 
-    /// <summary>Copies one vector of groups x K inputs.</summary>
-    public abstract void Gather(ReadOnlySpan<float> input, int vector, Span<float> destination);
+    /// <summary>Copies vectors first .. first + count - 1 of groups x K inputs each, one after another.</summary>
+    public abstract void GatherStrip(ReadOnlySpan<float> input, int first, int count, Span<float> destination);
 
-    /// <summary>Writes one vector of groups x N results.</summary>
-    public abstract void Scatter(ReadOnlySpan<float> results, int vector, Span<float> output);
+    /// <summary>Writes the results of vectors first .. first + count - 1, groups x N each, one after another.</summary>
+    public abstract void ScatterStrip(ReadOnlySpan<float> results, int first, int count, Span<float> output);
 
     /// <summary>Copies up to sixteen vectors side by side: input k of vector first + i to destination[16 k + i], anything beyond the last vector. The
     /// destination has room for sixteen more.</summary>
@@ -76,33 +78,38 @@ internal abstract partial class VectorGatherer
 
         public override ImmutableArray<long> OutputShape { get; }
 
-        public override void Gather(ReadOnlySpan<float> input, int vector, Span<float> destination)
+        public override void GatherStrip(ReadOnlySpan<float> input, int first, int count, Span<float> destination)
         {
             if (!_inputInner)
             {
-                input.Slice(vector * _rows, _rows).CopyTo(destination);
+                input.Slice(first * _rows, count * _rows).CopyTo(destination);
                 return;
             }
 
-            int start = (vector / _inner * _rows * _inner) + (vector % _inner);
-            for (int k = 0; k < _rows; k++)
+            for (int done = 0; done < count;)
             {
-                destination[k] = input[start + (k * _inner)];
+                // Vectors that interleave: columns of one matrix.
+                var (matrix, column) = Math.DivRem(first + done, _inner);
+                int run = Math.Min(count - done, _inner - column);
+                Transposition.Run(input[((matrix * _rows * _inner) + column)..], _inner, _rows, run, destination[(done * _rows)..], _rows);
+                done += run;
             }
         }
 
-        public override void Scatter(ReadOnlySpan<float> results, int vector, Span<float> output)
+        public override void ScatterStrip(ReadOnlySpan<float> results, int first, int count, Span<float> output)
         {
             if (!_outputInner)
             {
-                results.CopyTo(output[(vector * _columns)..]);
+                results[..(count * _columns)].CopyTo(output[(first * _columns)..]);
                 return;
             }
 
-            int start = (vector / _inner * _columns * _inner) + (vector % _inner);
-            for (int n = 0; n < _columns; n++)
+            for (int done = 0; done < count;)
             {
-                output[start + (n * _inner)] = results[n];
+                var (matrix, column) = Math.DivRem(first + done, _inner);
+                int run = Math.Min(count - done, _inner - column);
+                Transposition.Run(results[(done * _columns)..], _columns, run, _columns, output[((matrix * _columns * _inner) + column)..], _inner);
+                done += run;
             }
         }
     }
@@ -112,6 +119,11 @@ internal abstract partial class VectorGatherer
         private readonly int _channels;
         private readonly int _filters;
         private readonly int _positions;
+        private readonly int _plane;
+        private readonly int _taps;
+
+        /// <summary>A window is one position, and all of them are windows.</summary>
+        private readonly bool _isPointwise;
         private readonly int[] _input = [1, 1, 1];
         private readonly int[] _output = [1, 1, 1];
         private readonly int[] _kernel = [1, 1, 1];
@@ -148,6 +160,9 @@ internal abstract partial class VectorGatherer
 
             OutputShape = [.. output];
             _positions = _output[0] * _output[1] * _output[2];
+            _plane = _input[0] * _input[1] * _input[2];
+            _taps = kernelSize;
+            _isPointwise = kernelSize == 1 && _strides is [1, 1, 1] && _pads is [0, 0, 0] && _positions == _plane;
             Vectors = checked((int)shape[0] * _positions);
         }
 
@@ -155,60 +170,158 @@ internal abstract partial class VectorGatherer
 
         public override ImmutableArray<long> OutputShape { get; }
 
-        public override void Gather(ReadOnlySpan<float> input, int vector, Span<float> destination)
+        public override void GatherStrip(ReadOnlySpan<float> input, int first, int count, Span<float> destination)
         {
-            int image = vector / _positions;
-            int position = vector % _positions;
-            int z = (position / (_output[1] * _output[2]) * _strides[0]) - _pads[0];
-            int y = (position / _output[2] % _output[1] * _strides[1]) - _pads[1];
-            int x = (position % _output[2] * _strides[2]) - _pads[2];
-            int plane = _input[0] * _input[1] * _input[2];
-            int next = 0;
-            int height = _input[1];
-            int width = _input[2];
-            int kernel = _kernel[2];
-            int step = _dilations[2];
-            for (int c = 0; c < _channels; c++)
+            int rows = _channels * _taps;
+            for (int done = 0; done < count;)
             {
-                var channel = input.Slice(((image * _channels) + c) * plane, plane);
-                for (int kz = 0; kz < _kernel[0]; kz++)
+                var (image, position) = Math.DivRem(first + done, _positions);
+                int run = Math.Min(count - done, _positions - position);
+                var planes = input.Slice(image * _channels * _plane, _channels * _plane);
+                var vectors = destination.Slice(done * rows, run * rows);
+                if (_isPointwise)
                 {
-                    int iz = z + (kz * _dilations[0]);
-                    for (int ky = 0; ky < _kernel[1]; ky++)
-                    {
-                        int iy = y + (ky * _dilations[1]);
-                        if ((uint)iz >= (uint)_input[0] || (uint)iy >= (uint)height)
-                        {
-                            destination.Slice(next, kernel).Clear();
-                            next += kernel;
-                            continue;
-                        }
-
-                        var row = channel.Slice(((iz * height) + iy) * width, width);
-                        if (step == 1 && x >= 0 && x + kernel <= width)
-                        {
-                            row.Slice(x, kernel).CopyTo(destination[next..]);
-                            next += kernel;
-                            continue;
-                        }
-
-                        for (int kx = 0; kx < kernel; kx++)
-                        {
-                            int ix = x + (kx * step);
-                            destination[next++] = (uint)ix < (uint)width ? row[ix] : 0f;
-                        }
-                    }
+                    Transposition.Run(planes[position..], _plane, _channels, run, vectors, _channels);
                 }
+                else
+                {
+                    GatherWindows(planes, position, run, vectors, rows);
+                }
+
+                done += run;
             }
         }
 
-        public override void Scatter(ReadOnlySpan<float> results, int vector, Span<float> output)
+        public override void ScatterStrip(ReadOnlySpan<float> results, int first, int count, Span<float> output)
         {
-            int start = (vector / _positions * _filters * _positions) + (vector % _positions);
-            for (int n = 0; n < results.Length; n++)
+            for (int done = 0; done < count;)
             {
-                output[start + (n * _positions)] = results[n];
+                var (image, position) = Math.DivRem(first + done, _positions);
+                int run = Math.Min(count - done, _positions - position);
+                Transposition.Run(results[(done * _filters)..], _filters, run, _filters, output[((image * _filters * _positions) + position)..], _positions);
+                done += run;
             }
+        }
+
+        /// <summary>Some taps at a time of all windows in the order of the input, which lies in long runs, then turned to the order of vectors. A tap's runs are the same in every
+        /// channel.</summary>
+        private void GatherWindows(ReadOnlySpan<float> planes, int position, int count, Span<float> vectors, int rows)
+        {
+            const int Together = 16;
+            float[] turned = ArrayPool<float>.Shared.Rent(Together * count);
+            var runs = ArrayPool<(int To, int From, int Length)>.Shared.Rent(_taps * (count + 1));
+            int[] outside = ArrayPool<int>.Shared.Rent(_taps * count);
+            int[] ends = ArrayPool<int>.Shared.Rent(2 * (_taps + 1));
+            try
+            {
+                Plan(position, count, runs, outside, ends);
+                int stride = _strides[2];
+                for (int row = 0; row < rows; row += Together)
+                {
+                    int some = Math.Min(Together, rows - row);
+                    for (int i = 0; i < some; i++)
+                    {
+                        var (channel, tap) = Math.DivRem(row + i, _taps);
+                        var plane = planes.Slice(channel * _plane, _plane);
+                        var line = turned.AsSpan(i * count, count);
+                        foreach (var (to, from, length) in runs.AsSpan(ends[2 * tap]..ends[2 * (tap + 1)]))
+                        {
+                            Copy(plane[from..], stride, line.Slice(to, length));
+                        }
+
+                        foreach (int zero in outside.AsSpan(ends[(2 * tap) + 1]..ends[(2 * (tap + 1)) + 1]))
+                        {
+                            line[zero] = 0;
+                        }
+                    }
+
+                    Transposition.Run(turned, count, some, count, vectors[row..], rows);
+                }
+            }
+            finally
+            {
+                ArrayPool<float>.Shared.Return(turned);
+                ArrayPool<(int, int, int)>.Shared.Return(runs);
+                ArrayPool<int>.Shared.Return(outside);
+                ArrayPool<int>.Shared.Return(ends);
+            }
+        }
+
+        private static void Copy(ReadOnlySpan<float> source, int stride, Span<float> destination)
+        {
+            if (stride == 1)
+            {
+                source[..destination.Length].CopyTo(destination);
+                return;
+            }
+
+            for (int i = 0; i < destination.Length; i++)
+            {
+                destination[i] = source[i * stride];
+            }
+        }
+
+        /// <summary>For every tap, in order: runs (place among the vectors, place in a plane, length) of what it reads, and the vectors for which it lies outside. Runs that follow each
+        /// other at one distance are one, over places between them that lie outside.</summary>
+        /// <param name="position">The first vector's place in the output plane.</param>
+        /// <param name="count">Vectors.</param>
+        /// <param name="runs">Takes the runs of all taps.</param>
+        /// <param name="outside">Takes the places that are zero.</param>
+        /// <param name="ends">Where each tap's runs and zeros begin; one more pair for the end.</param>
+        private void Plan(int position, int count, Span<(int To, int From, int Length)> runs, Span<int> outside, Span<int> ends)
+        {
+            int stride = _strides[2];
+            int width = _input[2];
+            int taken = 0;
+            int zeros = 0;
+            for (int tap = 0; tap < _taps; tap++)
+            {
+                (ends[2 * tap], ends[(2 * tap) + 1]) = (taken, zeros);
+                int firstRun = taken;
+                int kx = (tap % _kernel[2] * _dilations[2]) - _pads[2];
+                int ky = (tap / _kernel[2] % _kernel[1] * _dilations[1]) - _pads[1];
+                int kz = (tap / (_kernel[2] * _kernel[1]) * _dilations[0]) - _pads[0];
+                // The part of an output line for which ox * stride + kx is inside.
+                int inside = kx >= 0 ? 0 : (-kx + stride - 1) / stride;
+                int behind = kx >= width ? 0 : ((width - 1 - kx) / stride) + 1;
+                for (int done = 0; done < count;)
+                {
+                    var (line, ox) = Math.DivRem(position + done, _output[2]);
+                    int length = Math.Min(count - done, _output[2] - ox);
+                    int iy = (line % _output[1] * _strides[1]) + ky;
+                    int iz = (line / _output[1] * _strides[0]) + kz;
+                    bool isInside = (uint)iy < (uint)_input[1] && (uint)iz < (uint)_input[0];
+                    int begin = isInside ? Math.Clamp(inside, ox, ox + length) : ox + length;
+                    int end = isInside ? Math.Clamp(behind, begin, ox + length) : begin;
+                    for (int x = ox; x < begin; x++)
+                    {
+                        outside[zeros++] = done + x - ox;
+                    }
+
+                    for (int x = end; x < ox + length; x++)
+                    {
+                        outside[zeros++] = done + x - ox;
+                    }
+
+                    if (end > begin)
+                    {
+                        int to = done + begin - ox;
+                        int from = (((iz * _input[1]) + iy) * width) + (begin * stride) + kx;
+                        if (stride == 1 && taken > firstRun && runs[taken - 1] is var last && from - to == last.From - last.To)
+                        {
+                            runs[taken - 1] = last with { Length = to + end - begin - last.To };
+                        }
+                        else
+                        {
+                            runs[taken++] = (to, from, end - begin);
+                        }
+                    }
+
+                    done += length;
+                }
+            }
+
+            (ends[2 * _taps], ends[(2 * _taps) + 1]) = (taken, zeros);
         }
     }
 }

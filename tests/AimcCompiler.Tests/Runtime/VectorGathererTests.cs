@@ -1,4 +1,5 @@
 using AimcCompiler.Core;
+using AimcCompiler.Runtime;
 
 namespace AimcCompiler.Tests.Runtime;
 
@@ -55,6 +56,69 @@ public sealed class VectorGathererTests
     }
 
     [Theory]
+    [MemberData(nameof(Names))]
+    public void StripsAreTheSameWhereverTheyAreCut(string name)
+    {
+        var (_, view, channels, groups, filters, input) = Convolutions().Single(c => c.Name == name);
+        int kernel = view.Kernel.Aggregate(1, (a, b) => a * b);
+        long[] shape = [3, groups * channels, .. input];
+        long[] extents = [.. input.Select((extent, a) => view.OutputExtent(a, extent))];
+        LayerSpec spec = new(Chips.Analog(t => t), channels * kernel, filters)
+        {
+            Groups = groups,
+            Contents = new float[groups * channels * kernel * filters],
+            View = view,
+            InputShape = [.. shape],
+            OutputShape = [3, groups * filters, .. extents],
+        };
+        var gatherer = VectorGatherer.Create(spec.Program().Layers[0], [.. shape]);
+        int rows = groups * channels * kernel;
+        int columns = groups * filters;
+        // Nothing is zero but what lies outside.
+        float[] x = [.. Enumerable.Range(1, (int)Tensor.CountOf([.. shape])).Select(i => (float)i)];
+        float[] results = [.. Enumerable.Range(1, gatherer.Vectors * columns).Select(i => (float)i)];
+        float[] windows = new float[gatherer.Vectors * rows];
+        float[] written = new float[results.Length];
+        int at = 0;
+        int vector = 0;
+        foreach (long[] o in Positions([3, .. extents]))
+        {
+            for (int c = 0; c < groups * channels; c++)
+            {
+                foreach (long[] k in Positions([.. view.Kernel.Select(e => (long)e)]))
+                {
+                    long[] i = [.. k.Select((v, a) => (o[a + 1] * view.Strides[a]) + (v * view.Dilations[a]) - view.PadsBegin[a])];
+                    windows[at++] = i.Zip(input).All(p => p.First >= 0 && p.First < p.Second) ? x[Index([o[0], c, .. i], shape)] : 0;
+                }
+            }
+
+            for (int n = 0; n < columns; n++)
+            {
+                written[Index([o[0], n, .. o[1..]], [3, columns, .. extents])] = results[(vector * columns) + n];
+            }
+
+            vector++;
+        }
+
+        Assert.Equal(gatherer.Vectors, vector);
+        foreach (int strip in (int[])[1, 3, 8, 17, 64, gatherer.Vectors])
+        {
+            float[] output = new float[results.Length];
+            for (int first = 0; first < gatherer.Vectors; first += strip)
+            {
+                int count = Math.Min(strip, gatherer.Vectors - first);
+                float[] gathered = new float[count * rows];
+                Array.Fill(gathered, -1);
+                gatherer.GatherStrip(x, first, count, gathered);
+                Assert.Equal(windows[(first * rows)..((first + count) * rows)], gathered);
+                gatherer.ScatterStrip(results.AsSpan(first * columns, count * columns), first, count, output);
+            }
+
+            Assert.Equal(written, output);
+        }
+    }
+
+    [Theory]
     [InlineData(-1, -1, new long[] { 3 })]
     [InlineData(-1, -1, new long[] { 4, 3 })]
     [InlineData(-1, -1, new long[] { 2, 5, 3 })]
@@ -62,6 +126,8 @@ public sealed class VectorGathererTests
     [InlineData(-2, -2, new long[] { 2, 3, 5 })]
     [InlineData(-2, -1, new long[] { 2, 3, 5 })]
     [InlineData(-1, -2, new long[] { 2, 5, 3 })]
+    [InlineData(-2, -2, new long[] { 2, 3, 150 })]
+    [InlineData(-1, -2, new long[] { 2, 150, 3 })]
     public void MatrixViewsReadAndWriteAlongTheirAxes(int inputAxis, int outputAxis, long[] shape)
     {
         const int Rows = 3;
@@ -126,6 +192,11 @@ public sealed class VectorGathererTests
         yield return ("2-D grouped", new([3, 3], [1, 1], [1, 1], [1, 1], [1, 1]), 2, 3, 2, [5, 5]);
         yield return ("2-D depthwise", new([3, 3], [2, 2], [1, 1], [1, 1], [1, 1]), 1, 5, 1, [6, 7]);
         yield return ("2-D pads beyond the kernel", new([2, 2], [1, 1], [3, 0], [0, 3], [1, 1]), 1, 1, 2, [3, 3]);
+        yield return ("2-D of many channels", new([3, 3], [1, 1], [1, 1], [1, 1], [1, 1]), 20, 1, 19, [9, 10]);
+        yield return ("2-D of kernel 1", new([1, 1], [1, 1], [0, 0], [0, 0], [1, 1]), 19, 1, 9, [5, 7]);
+        yield return ("2-D of kernel 1, strided", new([1, 1], [2, 2], [0, 0], [0, 0], [1, 1]), 19, 1, 9, [8, 7]);
+        yield return ("2-D of kernel 1, padded", new([1, 1], [1, 1], [1, 0], [0, 1], [1, 1]), 9, 1, 3, [4, 5]);
+        yield return ("2-D of a large kernel, strided", new([7, 7], [2, 2], [3, 3], [3, 3], [1, 1]), 3, 1, 8, [18, 20]);
         yield return ("3-D", new([2, 3, 2], [1, 2, 1], [1, 0, 0], [0, 1, 1], [1, 1, 2]), 2, 1, 3, [4, 6, 5]);
         yield return ("3-D grouped", new([2, 2, 2], [2, 1, 1], [0, 1, 0], [1, 0, 1], [2, 1, 1]), 2, 2, 2, [5, 4, 4]);
     }
