@@ -135,7 +135,7 @@ internal sealed class LayerExecutor
         var gatherer = VectorGatherer.Create(_layer, input.Shape);
         float[] values = input.ToFloats();
         int vectors = gatherer.Vectors;
-        float[] output = new float[Tensor.CountOf(gatherer.OutputShape)];
+        float[] output = GC.AllocateUninitializedArray<float>((int)Tensor.CountOf(gatherer.OutputShape));
         VectorNames names = VectorNames.Of(_layer, input.Shape, vectors, samples, firstSample, firstOrdinal);
         done = (uint)names.PerSample;
         int strip = Strip(vectors);
@@ -388,20 +388,22 @@ internal sealed class LayerExecutor
         private void RunStrip(VectorGatherer gatherer, float[] input, int first, int count, VectorNames names, float? staticScale, float[] output)
         {
             Reserve(count);
-            gatherer.GatherStrip(input, first, count, _inputs);
-            for (int m = 0; m < count; m++)
+            bool codesFirst = _owner._path != LayerPath.Reference && !ManagesBounds;
+            var vectors = codesFirst ? gatherer.StandingStrip(input, first, count) : default;
+            if (vectors.IsEmpty)
             {
-                var vector = _inputs.AsSpan(m * _rows, _rows);
-                (_samples[m], _ordinals[m]) = names[first + m];
-                _scales[m] = staticScale ?? Scale(vector);
+                gatherer.GatherStrip(input, first, count, _inputs);
+                vectors = _inputs;
             }
 
-            if (_owner._path != LayerPath.Reference && !ManagesBounds)
+            for (int m = 0; m < count; m++)
             {
-                for (int m = 0; m < count; m++)
+                var vector = vectors.Slice(m * _rows, _rows);
+                (_samples[m], _ordinals[m]) = names[first + m];
+                _scales[m] = staticScale ?? Scale(vector);
+                if (codesFirst)
                 {
-                    var vector = _inputs.AsSpan(m * _rows, _rows);
-                    ToCodes(vector, (float)_scales[m], vector, m, 0, 0);
+                    ToCodes(vector, (float)_scales[m], _inputs.AsSpan(m * _rows, _rows), m, 0, 0);
                 }
             }
 

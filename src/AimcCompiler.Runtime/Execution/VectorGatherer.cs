@@ -18,6 +18,9 @@ internal abstract partial class VectorGatherer
     /// <summary>Copies vectors first .. first + count - 1 of groups x K inputs each, one after another.</summary>
     public abstract void GatherStrip(ReadOnlySpan<float> input, int first, int count, Span<float> destination);
 
+    /// <summary>The same vectors where they stand, if they stand one after another; else empty.</summary>
+    public virtual ReadOnlySpan<float> StandingStrip(ReadOnlySpan<float> input, int first, int count) => [];
+
     /// <summary>Writes the results of vectors first .. first + count - 1, groups x N each, one after another.</summary>
     public abstract void ScatterStrip(ReadOnlySpan<float> results, int first, int count, Span<float> output);
 
@@ -77,6 +80,9 @@ internal abstract partial class VectorGatherer
         public override int Vectors { get; }
 
         public override ImmutableArray<long> OutputShape { get; }
+
+        public override ReadOnlySpan<float> StandingStrip(ReadOnlySpan<float> input, int first, int count) =>
+            _inputInner ? [] : input.Slice(first * _rows, count * _rows);
 
         public override void GatherStrip(ReadOnlySpan<float> input, int first, int count, Span<float> destination)
         {

@@ -266,9 +266,21 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
 
         void Fill(in ReadEvents events, Span<ulong> keys)
         {
-            for (int m = 0; m < events.Samples.Length; m++)
+            Span<ulong> samples = stackalloc ulong[Draws.LaneCount];
+            Span<uint> ordinals = stackalloc uint[Draws.LaneCount];
+            Span<uint> words = stackalloc uint[2 * Draws.LaneCount];
+            samples.Clear();
+            ordinals.Clear();
+            for (int m = 0; m < events.Samples.Length; m += Draws.LaneCount)
             {
-                keys[m] = Draws.EventKey(Options.Seed, Options.Instance, Draws.Event(events.Samples[m], events.Ordinals[m], pulseKey));
+                int count = Math.Min(Draws.LaneCount, events.Samples.Length - m);
+                events.Samples.Slice(m, count).CopyTo(samples);
+                events.Ordinals.Slice(m, count).CopyTo(ordinals);
+                Draws.EventKeys(Options.Seed, Options.Instance, samples, ordinals, pulseKey, words);
+                for (int i = 0; i < count; i++)
+                {
+                    keys[m + i] = ((ulong)words[Draws.LaneCount + i] << 32) | words[i];
+                }
             }
         }
     }
