@@ -24,7 +24,7 @@ internal static class ChipJson
         MaxDepth = MaximumDepth,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // not for HTML; keeps names readable
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false), new TableRowConverter(), new DriftPointConverter() },
-        TypeInfoResolver = ChipJsonContext.Default.WithAddedModifier(DropComputedProperties).WithAddedModifier(TellDevicesByName),
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { DropComputedProperties, TellDevicesByName } },
     };
 
     public static readonly IReadOnlyDictionary<string, Type> Devices = new Dictionary<string, Type>

@@ -15,8 +15,8 @@ public sealed record CalibratedGraph(Graph Graph, ImmutableDictionary<string, Ma
     public ImmutableDictionary<string, ChannelMeans> Means { get; init; } = ImmutableDictionary<string, ChannelMeans>.Empty;
 }
 
-/// <summary>Runs the model on ONNX Runtime with every intermediate value as an output: once on a nominal input for types and shapes, and on the
-/// calibration samples for the ranges of what MVMs read. Ranges never come from the nominal input.
+/// <summary>Runs the model on ONNX Runtime: once on a nominal input for the types and shapes of all values, and on the calibration samples with what MVMs read as outputs, for
+/// its ranges. Ranges never come from the nominal input.
 /// <code>
 /// before:  %r = Relu(%c)                  after:  %r = Relu(%c)  : Float 1x8x28x28, |max| 3.7
 /// </code></summary>
