@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace AimcCompiler.Kernels;
 
@@ -43,28 +45,92 @@ public static class LevelMvm
         }
     }
 
-    /// <summary>Writes sums as vectors x columns in double, with the sign turned where a column is flipped.</summary>
-    public static void Take(PulsePlanes planes, LevelColumns columns, ReadOnlySpan<float> sums, ReadOnlySpan<bool> flipped, int vectors, Span<double> results)
+    /// <summary>Adds the sums to results: results[m, c] += factor[c] sums[m, c].</summary>
+    /// <param name="planes">What the sums were made from.</param>
+    /// <param name="columns">Likewise.</param>
+    /// <param name="sums">The sums.</param>
+    /// <param name="factors">One a column.</param>
+    /// <param name="vectors">How many of the packed vectors.</param>
+    /// <param name="results">Row-major.</param>
+    /// <param name="stride">From vector to vector.</param>
+    public static void Take(PulsePlanes planes, LevelColumns columns, ReadOnlySpan<float> sums, ReadOnlySpan<double> factors, int vectors, Span<double> results, int stride)
     {
         ArgumentNullException.ThrowIfNull(planes);
         ArgumentNullException.ThrowIfNull(columns);
         int lanes = planes.Lanes;
-        for (int m = 0; m < vectors; m++)
+        for (int first = 0; first < vectors; first += lanes)
         {
-            var result = results.Slice(m * columns.Columns, columns.Columns);
-            int at = (m / lanes * columns.Panels * Panel * lanes) + (m % lanes);
-            for (int c = 0; c < result.Length; c++, at += lanes)
+            int count = Math.Min(lanes, vectors - first);
+            var block = sums.Slice(first / lanes * columns.Panels * Panel * lanes, columns.Columns * lanes);
+            var target = results.Slice(first * stride, ((count - 1) * stride) + columns.Columns);
+            int m = 0;
+            for (; Avx.IsSupported && m <= count - 8; m += 8)
             {
-                result[c] = sums[at];
-            }
-
-            for (int c = 0; c < flipped.Length; c++)
-            {
-                if (flipped[c])
+                int c = 0;
+                for (; c <= columns.Columns - 8; c += 8)
                 {
-                    result[c] = 0 - result[c];
+                    TakeSquare(ref Unsafe.AsRef(in block[(c * lanes) + m]), lanes, in factors[c], ref target[(m * stride) + c], stride);
+                }
+
+                for (; c < columns.Columns; c++)
+                {
+                    for (int i = m; i < m + 8; i++)
+                    {
+                        target[(i * stride) + c] += factors[c] * block[(c * lanes) + i];
+                    }
                 }
             }
+
+            for (; m < count; m++)
+            {
+                for (int c = 0; c < columns.Columns; c++)
+                {
+                    target[(m * stride) + c] += factors[c] * block[(c * lanes) + m];
+                }
+            }
+        }
+    }
+
+    /// <summary>The same of 8 vectors x 8 columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TakeSquare(ref float sums, int lanes, ref readonly double factors, ref double results, int stride)
+    {
+        var low = Vector256.LoadUnsafe(in factors);
+        var high = Vector256.LoadUnsafe(in factors, 4);
+        var (a0, a1) = Interleave(ref sums, lanes, 0);
+        var (a2, a3) = Interleave(ref sums, lanes, 2);
+        var (a4, a5) = Interleave(ref sums, lanes, 4);
+        var (a6, a7) = Interleave(ref sums, lanes, 6);
+        Turned4(a0, a2, a4, a6, 0, ref results);
+        Turned4(a1, a3, a5, a7, 2, ref results);
+
+        // Two columns of vectors 0, 1, 4, 5 and of 2, 3, 6, 7.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static (Vector256<float> Even, Vector256<float> Odd) Interleave(ref float sums, int lanes, int column)
+        {
+            var first = Vector256.LoadUnsafe(ref sums, (nuint)(column * lanes));
+            var second = Vector256.LoadUnsafe(ref sums, (nuint)((column + 1) * lanes));
+            return (Avx.UnpackLow(first, second), Avx.UnpackHigh(first, second));
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        void Turned4(Vector256<float> c01, Vector256<float> c23, Vector256<float> c45, Vector256<float> c67, int vector, ref double results)
+        {
+            var even0 = Avx.Shuffle(c01, c23, 0x44);
+            var even1 = Avx.Shuffle(c45, c67, 0x44);
+            var odd0 = Avx.Shuffle(c01, c23, 0xEE);
+            var odd1 = Avx.Shuffle(c45, c67, 0xEE);
+            Add(even0.GetLower(), even1.GetLower(), ref Unsafe.Add(ref results, (nint)vector * stride));
+            Add(odd0.GetLower(), odd1.GetLower(), ref Unsafe.Add(ref results, (nint)(vector + 1) * stride));
+            Add(even0.GetUpper(), even1.GetUpper(), ref Unsafe.Add(ref results, (nint)(vector + 4) * stride));
+            Add(odd0.GetUpper(), odd1.GetUpper(), ref Unsafe.Add(ref results, (nint)(vector + 5) * stride));
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        void Add(Vector128<float> first, Vector128<float> second, ref double result)
+        {
+            (Vector256.LoadUnsafe(ref result) + (low * Avx.ConvertToVector256Double(first))).StoreUnsafe(ref result);
+            (Vector256.LoadUnsafe(ref result, 4) + (high * Avx.ConvertToVector256Double(second))).StoreUnsafe(ref result, 4);
         }
     }
 

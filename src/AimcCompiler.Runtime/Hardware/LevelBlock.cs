@@ -5,14 +5,17 @@ namespace AimcCompiler.Runtime;
 /// <summary>A block whose cells are at whole levels, packed for <see cref="LevelEngine"/>.</summary>
 internal sealed class LevelBlock
 {
-    private LevelBlock(LevelColumns?[] lines, LevelColumns ones, bool[][] flips, int[] flipsOf) =>
-        (Lines, Ones, Flips, FlipsOf) = (lines, ones, flips, flipsOf);
+    private LevelBlock(LevelColumns?[] lines, LevelColumns ones, double[][] signs, bool[][] flips, int[] flipsOf) =>
+        (Lines, Ones, Signs, Flips, FlipsOf) = (lines, ones, signs, flips, flipsOf);
 
     /// <summary>By 2 slice + polarity; null where there are no negative cells.</summary>
     public LevelColumns?[] Lines { get; }
 
     /// <summary>One column of cells at level 1.</summary>
     public LevelColumns Ones { get; }
+
+    /// <summary>By slice: -1 for columns that hold the complement, else 1.</summary>
+    public double[][] Signs { get; }
 
     /// <summary>The different ways in which the slices of a weight column are flipped.</summary>
     public bool[][] Flips { get; }
@@ -56,6 +59,7 @@ internal sealed class LevelBlock
             }
         }
 
-        return new LevelBlock(lines, ones, [.. flips], flipsOf);
+        double[][] signs = [.. Enumerable.Range(0, slices).Select(slice => Array.ConvertAll(flipsOf, f => flips[f][slice] ? -1.0 : 1.0))];
+        return new LevelBlock(lines, ones, signs, [.. flips], flipsOf);
     }
 }

@@ -77,8 +77,36 @@ internal sealed class LevelEngine : TileEngine
             return;
         }
 
-        int outputs = vectors * block.Block.Columns;
+        sums.Clear();
+        digital.Clear();
         _planes.Pack(codes, stride, vectors, block.Block.Rows);
+        int columns = block.Block.Columns;
+        AddPacked(block, levels, vectors, events, attempt, sums, vectors * columns, digital, columns, clipped);
+    }
+
+    /// <summary>Adds the results of packed vectors.</summary>
+    /// <param name="block">The cells.</param>
+    /// <param name="levels">The same, packed.</param>
+    /// <param name="vectors">How many.</param>
+    /// <param name="events">Names of the reads.</param>
+    /// <param name="attempt">Which try of bound management.</param>
+    /// <param name="sums">Are added to.</param>
+    /// <param name="sliceStride">From slice to slice in sums.</param>
+    /// <param name="digital">Are added to.</param>
+    /// <param name="stride">From vector to vector in both.</param>
+    /// <param name="clipped">Conversions that clipped, per vector.</param>
+    private void AddPacked(
+        ProgrammedBlock block,
+        LevelBlock levels,
+        int vectors,
+        in ReadEvents events,
+        int attempt,
+        Span<double> sums,
+        int sliceStride,
+        Span<double> digital,
+        int stride,
+        Span<int> clipped)
+    {
         Grow(ref _clipped, _planes.PackedVectors);
         Array.Clear(_clipped, 0, _planes.PackedVectors);
         for (int slice = 0; slice < _converters.Length; slice++)
@@ -95,17 +123,13 @@ internal sealed class LevelEngine : TileEngine
                 }
             }
 
-            LevelMvm.Take(_planes, positive, _sums, block.Flipped[slice], vectors, sums.Slice(slice * outputs, outputs));
+            LevelMvm.Take(_planes, positive, _sums, levels.Signs[slice], vectors, sums[(slice * sliceStride)..], stride);
         }
 
         _clipped.AsSpan(0, vectors).CopyTo(clipped);
         if (NeedsUnit)
         {
-            Correct(block, levels, vectors, events, attempt, digital, clipped);
-        }
-        else
-        {
-            digital.Clear();
+            Correct(block, levels, vectors, events, attempt, digital, stride, clipped);
         }
     }
 
@@ -144,7 +168,7 @@ internal sealed class LevelEngine : TileEngine
     }
 
     /// <summary>The digital part: offset and flips of each pulse, from the sum of its inputs. Columns that are flipped alike have the same.</summary>
-    private void Correct(ProgrammedBlock block, LevelBlock levels, int vectors, in ReadEvents events, int attempt, Span<double> digital, Span<int> clipped)
+    private void Correct(ProgrammedBlock block, LevelBlock levels, int vectors, in ReadEvents events, int attempt, Span<double> digital, int stride, Span<int> clipped)
     {
         var weights = Physics.Input.PulseWeights;
         Grow(ref _inputs, weights.Length * vectors);
@@ -178,10 +202,10 @@ internal sealed class LevelEngine : TileEngine
                 _corrections[f] = correction;
             }
 
-            var row = digital.Slice(m * columns, columns);
+            var row = digital.Slice(m * stride, columns);
             for (int c = 0; c < columns; c++)
             {
-                row[c] = _corrections[levels.FlipsOf[c]];
+                row[c] += _corrections[levels.FlipsOf[c]];
             }
         }
     }
