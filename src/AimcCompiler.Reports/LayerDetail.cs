@@ -36,7 +36,7 @@ public sealed record LayerDetail
     public required ImmutableArray<BlockReport> Blocks { get; init; }
 
     /// <exception cref="DiagnosticException">The program has no such layer.</exception>
-    public static LayerDetail Of(MappedProgram program, string name)
+    public static LayerDetail Of(MappedProgram program, string name, Func<int, SimulationReport>? simulation = null)
     {
         ArgumentNullException.ThrowIfNull(program);
         int index = 0;
@@ -53,7 +53,7 @@ public sealed record LayerDetail
         var survey = new LayerSurvey(program, index);
         var tile = program.Chip.Tile;
         MappedLayer layer = survey.Layer;
-        MappingReport report = MappingReport.Of(program);
+        MappingReport report = MappingReport.Of(program, simulation);
         return new LayerDetail
         {
             Layer = report.Layers[index],

@@ -89,10 +89,13 @@ public sealed record MappingReport
 
     public required ImmutableArray<FindingReport> Findings { get; init; }
 
-    public static MappingReport Of(MappedProgram program)
+    /// <param name="program">A verified program.</param>
+    /// <param name="simulation">How the simulator computes a layer; null = that is not asked.</param>
+    public static MappingReport Of(MappedProgram program, Func<int, SimulationReport>? simulation = null)
     {
         ArgumentNullException.ThrowIfNull(program);
-        return MappingSurvey.Report(program);
+        MappingReport report = MappingSurvey.Report(program);
+        return simulation is null ? report : report with { Layers = [.. report.Layers.Select((l, i) => l with { Simulation = simulation(i) })] };
     }
 }
 
@@ -106,12 +109,19 @@ public sealed record MappingReport
 /// <param name="Layer">Name of its layer; null when it is not on tiles.</param>
 public sealed record NodeReport(string Name, string Op, Home Home, FallbackReason? Reason, string Detail, long Parameters, long Macs, string? Layer);
 
+/// <param name="Path">Which way.</param>
+/// <param name="Why">Its condition.</param>
+public sealed record SimulationReport(string Path, string Why);
+
 /// <summary>One constant-weight MVM. Times and energies are estimates; null = not modelled.</summary>
 public sealed record LayerReport
 {
     public required string Name { get; init; }
 
     public required string Op { get; init; }
+
+    /// <summary>How the simulator computes it; null = not asked.</summary>
+    public SimulationReport? Simulation { get; init; }
 
     /// <summary>K: inputs of one group's matrix.</summary>
     public required int Rows { get; init; }

@@ -75,6 +75,11 @@ public static class TextReport
             Line(console, "            one MVM after another, one a time step");
         }
 
+        if (layer.Simulation is { } simulation)
+        {
+            Line(console, $"simulated   {simulation.Path}: {simulation.Why}");
+        }
+
         if (layer.SharesTilesOf is { } owner)
         {
             Line(console, $"            on the tiles of layer '{Printable.Of(owner)}', which has the same weights, in turn with it");
@@ -113,6 +118,12 @@ public static class TextReport
             : "";
         string cells = report.Utilization is { } u ? Text($", {Quantity.Percent(u)} of {Quantity.Count(report.CellsOfUsedTiles)} cells in use") : "";
         Line(console, Text($"nodes: {report.NodesAnalog} analog, {report.NodesDigital} digital in {Count(report.DigitalPartitions, "partition")}, {report.NodesHost} host, {report.NodesFolded} folded{parameters}{cells}"));
+        string paths = string.Join(", ", report.Layers.Where(l => l.Simulation is not null).GroupBy(l => l.Simulation!.Path, StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal)
+            .Select(g => Text($"{g.Count()} as {g.Key}")));
+        if (paths.Length > 0)
+        {
+            Line(console, Text($"simulated layers: {paths} (inspect --layer NAME says why)"));
+        }
     }
 
     private static void WriteFindings(IAnsiConsole console, MappingReport report, bool all)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
 using AimcCompiler.Reports;
+using AimcCompiler.Runtime;
 using Spectre.Console;
 
 namespace AimcCompiler.Cli;
@@ -56,7 +57,7 @@ public static class InspectCommand
         }
         else if (request.Layer is { } name)
         {
-            LayerDetail detail = LayerDetail.Of(program, name);
+            LayerDetail detail = LayerDetail.Of(program, name, Simulation);
             Write(console, request, file, () => ReportJson.Write(detail), c => TextReport.Write(c, detail));
         }
         else if (request.Tile is { } tile)
@@ -66,8 +67,14 @@ public static class InspectCommand
         }
         else
         {
-            MappingReport report = MappingReport.Of(program);
+            MappingReport report = MappingReport.Of(program, Simulation);
             Write(console, request, file, () => ReportJson.Write(report), c => TextReport.Write(c, report, request.All));
+        }
+
+        SimulationReport Simulation(int layer)
+        {
+            var method = LayerMethod.Of(program, layer);
+            return new SimulationReport(method.Path, method.Why);
         }
     }
 

@@ -22,7 +22,7 @@ public static class Transposition
     /// <param name="destinationStride">From row to row of the destination.</param>
     public static void Run(ReadOnlySpan<float> source, int sourceStride, int rows, int columns, Span<float> destination, int destinationStride)
     {
-        if (!Avx.IsSupported || rows < Block || columns < Block)
+        if (rows < Block || columns < Block)
         {
             Scalar(source, sourceStride, rows, columns, destination, destinationStride);
             return;
@@ -33,6 +33,12 @@ public static class Transposition
         _ = destination.Slice((columns - 1) * destinationStride, rows);
         ArgumentOutOfRangeException.ThrowIfNegative(sourceStride);
         ArgumentOutOfRangeException.ThrowIfNegative(destinationStride);
+        if (!Avx.IsSupported)
+        {
+            Scalar(source, sourceStride, rows, columns, destination, destinationStride);
+            return;
+        }
+
         int wholeColumns = columns / Block * Block;
         int wholeRows = rows / Block * Block;
         for (int panel = 0; panel < wholeRows; panel += Panel)

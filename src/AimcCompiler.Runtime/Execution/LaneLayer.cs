@@ -32,7 +32,7 @@ internal sealed class LaneLayer
     private readonly uint[] _ordinals = new uint[Lanes];
     private readonly uint[] _keys = new uint[2 * Lanes];
 
-    /// <param name="layer">One that <see cref="Serves"/>.</param>
+    /// <param name="layer">One that without an <see cref="Obstacle"/>.</param>
     /// <param name="physics">Its tiles.</param>
     /// <param name="options">Seed and instance.</param>
     /// <param name="blocks">Its programmed blocks.</param>
@@ -50,13 +50,16 @@ internal sealed class LaneLayer
         _sums = new double[layer.Columns * Lanes];
     }
 
-    /// <summary>One pulse, one conversion, nothing but output noise on the way, and few columns.</summary>
-    public static bool Serves(MappedLayer layer, TilePhysics physics, SimulationOptions options, ImmutableArray<ProgrammedBlock> blocks) =>
-        options.Engine == EngineKind.Fast
-        && layer is { Groups: 1, Copies: 1, Columns: <= MaximumColumns, Centers.IsEmpty: true }
-        && physics is { Input: { Bits: not null, IsMidRise: false, PulseWeights: [1] }, Weights: { Slices: 1, HasFlip: false }, HasPeriphery: false, RoundsInputsByDraws: false, OffsetPerInput: 0 }
-        && physics.Tile.Input.Management != InputManagement.None
-        && blocks.All(b => b is { Wires: null, Drop: null, Terms: null } && b.Negative[0] is null && b.PositiveSigma[0] is null && b.Block is { Groups: 1, ColumnStart: 0 } && b.Block.Columns == layer.Columns);
+    /// <summary>Why a layer on fast tiles is not for this; null if it is: few columns, one pulse, one conversion, nothing but output noise on the way.</summary>
+    public static string? Obstacle(MappedLayer layer, TilePhysics physics) =>
+        layer.Columns > MaximumColumns ? FormattableString.Invariant($"{layer.Columns} columns fill registers")
+        : layer.Groups > 1 || layer.Blocks.Any(b => b.Groups > 1 || b.ColumnStart > 0 || b.Columns != layer.Columns) ? "groups or column blocks"
+        : layer.Copies > 1 ? "several copies"
+        : physics.Input is not { Bits: not null, IsMidRise: false, PulseWeights: [1] } || physics.RoundsInputsByDraws || physics.Tile.Input.Management == InputManagement.None ? "inputs are not one pulse of a code"
+        : physics.Weights.Slices > 1 || physics.Weights.HasFlip || physics.OffsetPerInput > 0 || (physics.Weights.IsDifferential && !physics.SubtractsInArray) ? "a column has more than one conversion"
+        : physics.HasPeriphery || physics.Device.HasReadNoise || physics.Tile.Noise.IrDrop is not null ? "more than output noise disturbs a read"
+        : !layer.Centers.IsEmpty ? "columns have centers"
+        : null;
 
     /// <summary>Runs up to sixteen vectors; false where they need another way: an input is not finite, the layer has no positive scale, or a conversion clips and is to
     /// be tried again.</summary>

@@ -53,7 +53,7 @@ internal sealed class LayerExecutor
         _options = options;
         _observer = observer;
         _physics = new TilePhysics(program, _layer, device, exactConversions: observer is not null || options.Ideal || forced == LayerPath.Reference);
-        bool isExact = options.Ideal || (observer is null && TilePhysics.IsLossless(program, _layer, device)
+        bool isExact = options.Ideal || (observer is null && TilePhysics.LosslessObstacle(program, _layer, device) is null
             && (options.Engine == EngineKind.Fast || ProgramVerifier.WorstColumnSum(program, _layer) > TilePhysics.LargestExactSum));
         bool isInteger = !_physics.Weights.IsAnalog && _physics.Input.Bits is not null;
         _path = forced ?? (isExact ? isInteger ? LayerPath.Integer : LayerPath.Double : LayerPath.Tiles);
@@ -98,7 +98,7 @@ internal sealed class LayerExecutor
         }
     }
 
-    private bool ServesLanes() => _path == LayerPath.Tiles && _observer is null && LaneLayer.Serves(_layer, _physics, _options, _blocks);
+    private bool ServesLanes() => _path == LayerPath.Tiles && _observer is null && _options.Engine == EngineKind.Fast && LaneLayer.Obstacle(_layer, _physics) is null;
 
     public LayerPath Path => _path;
 

@@ -48,16 +48,7 @@ internal sealed class LevelEngine : TileEngine
 
     /// <summary>Why a layer's tiles are not for this engine; null if they are.</summary>
     public static string? Obstacle(TilePhysics physics) =>
-        physics.Weights.IsAnalog ? "cells have no levels"
-        : physics.Input.Bits is null ? "inputs are not codes"
-        : !physics.Cells.IsIdeal || physics.Cells.Programming is not null || physics.Cells.Significance.Length > 1 ? "cells are not at exact levels"
-        : physics.Device.HasReadNoise ? "cells are read with noise"
-        : physics.Tile.Noise.IrDrop is not null ? "wires resist"
-        : physics.HasPeriphery ? "drivers, circuits or converters have errors"
-        : physics.NoiseSigma(1) > 0 ? "outputs are noisy"
-        : physics.IsAccumulated ? "pulses are added before the conversion"
-        : FieldsOf(physics) is null ? "pulses have more than 4 bits"
-        : null;
+        physics.IntegerObstacle ?? (FieldsOf(physics) is null ? "pulses have more than 4 bits" : null);
 
     public override void Run(
         ProgrammedBlock block,

@@ -103,24 +103,57 @@ internal sealed partial class TilePhysics
     /// <summary>y = factor * input scale * weight scale * result.</summary>
     public double CodeScale => 1.0 / ((double)Input.MaxCode * (Weights.IsAnalog ? 1 : Weights.MaxCode));
 
-    /// <summary>Every conversion is exact and no cell is noisy: slices and pulses recombine before the product (semantics.md, lossless collapse).</summary>
-    public static bool IsLossless(MappedProgram program, MappedLayer layer, DeviceModel device)
+    /// <summary>Why slices and pulses of a layer cannot recombine before the product (semantics.md, lossless collapse); null if every conversion is exact and no cell is
+    /// noisy.</summary>
+    public static string? LosslessObstacle(MappedProgram program, MappedLayer layer, DeviceModel device)
     {
         var physics = new TilePhysics(program, layer, device, exactConversions: true);
         var adc = physics.Tile.Adc;
-        if (physics.Weights.IsAnalog || physics.Input.Bits is null || !physics.Cells.IsIdeal || physics.Cells.Programming is not null || device.HasReadNoise || physics.OutputSigma > 0
-            || physics.Tile.Noise.IrDrop is not null || physics.HasPeriphery || physics.ConvertsByDraws)
+        if (physics.CodesObstacle is { } obstacle)
         {
-            return false;
+            return obstacle;
+        }
+
+        if (physics.OutputSigma > 0)
+        {
+            return NoisyOutputs;
+        }
+
+        if (physics.ConvertsByDraws)
+        {
+            return "conversions are rounded by draws";
         }
 
         if (adc.Bits is not { } bits)
         {
-            return true;
+            return null;
         }
 
         bool signed = physics.SubtractsInArray || physics.Input.HasSignedPulses;
         int max = signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
-        return adc is { Range: AdcRange.Granular, Errors: null, Structure: null, ThermalNoiseLsb: null } && !physics.IsAccumulated && ProgramVerifier.WorstColumnSum(program, layer) <= max;
+        return adc is not { Range: AdcRange.Granular, Errors: null, Structure: null, ThermalNoiseLsb: null } ? "a code of the ADC is not a unit of column sums"
+            : physics.IsAccumulated ? AccumulatedPulses
+            : ProgramVerifier.WorstColumnSum(program, layer) is var worst && worst > max ? FormattableString.Invariant($"a column's worst sum, {worst}, does not fit the ADC's {bits} bits")
+            : null;
     }
+
+    private const string NoisyOutputs = "outputs are noisy";
+
+    private const string InexactLevels = "cells are not at exact levels";
+
+    private const string AccumulatedPulses = "pulses are added before the conversion";
+
+    /// <summary>Why column sums are not those of levels and whole pulses; null if they are.</summary>
+    private string? CodesObstacle =>
+        Weights.IsAnalog ? "cells have no levels"
+        : Input.Bits is null ? "inputs are not codes"
+        : !Cells.IsIdeal || Cells.Programming is not null ? InexactLevels
+        : Device.HasReadNoise ? "cells are read with noise"
+        : Tile.Noise.IrDrop is not null ? "wires resist"
+        : HasPeriphery ? "drivers, circuits or converters have errors"
+        : null;
+
+    /// <summary>Why pulses and conversions of a layer cannot be computed in integers; null if they can, for pulses of so many bits.</summary>
+    public string? IntegerObstacle =>
+        CodesObstacle ?? (Cells.Significance.Length > 1 ? InexactLevels : NoiseSigma(1) > 0 ? NoisyOutputs : IsAccumulated ? AccumulatedPulses : null);
 }
