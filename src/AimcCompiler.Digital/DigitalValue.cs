@@ -62,6 +62,9 @@ public sealed class DigitalValue : IDisposable
         ? _value.GetTensorDataAsSpan<float>()
         : throw new DigitalException($"A tensor of {TensorFacts.Type} has no floats.");
 
+    /// <summary>The tensor that this value was made over, or that was read from it; null = its elements are ONNX Runtime's alone.</summary>
+    public Tensor? Held => _tensor;
+
     internal OrtValue Ort => _value;
 
     /// <summary>A sequence over the tensors' own arrays.</summary>

@@ -12,7 +12,13 @@ public sealed class Session : IDisposable
     private readonly ImmutableArray<LayerExecutor> _layers;
     private readonly DigitalPartitions _partitions;
     private readonly bool _ownsPartitions;
-    private readonly int[] _lastUse;
+    private readonly bool[] _isInput;
+    private readonly bool[] _isOutput;
+
+    /// <summary>Values that no instruction reads after this one, for each instruction.</summary>
+    private readonly ImmutableArray<ImmutableArray<int>> _passed;
+
+    private readonly FloatArrays _arrays = new();
 
     /// <param name="program">A verified program.</param>
     /// <param name="options">Seed, instance, time, engine.</param>
@@ -40,16 +46,32 @@ public sealed class Session : IDisposable
         List<LayerExecutor> layers = [];
         for (int i = 0; i < program.Layers.Length; i++)
         {
-            layers.Add(new LayerExecutor(program, i, device, options, path, observers?.Invoke(i), program.Layers[i].SharesTilesOf is { } owner ? layers[owner] : null));
+            layers.Add(new LayerExecutor(program, i, device, options, path, observers?.Invoke(i), program.Layers[i].SharesTilesOf is { } owner ? layers[owner] : null) { Arrays = _arrays });
         }
 
-        _layers = [.. layers];
-        Programming = program.Chip.Tile.Cell.Programming is { } programming && _layers.Any(l => l.Path == LayerPath.Tiles)
-            ? ProgrammingTally.Sum([.. _layers.Where(l => !l.SharesCells).SelectMany(l => l.Programming)], programming)
+        Programming = program.Chip.Tile.Cell.Programming is { } programming && layers.Any(l => l.Path == LayerPath.Tiles)
+            ? ProgrammingTally.Sum([.. layers.Where(l => !l.SharesCells).SelectMany(l => l.Programming)], programming)
             : null;
+        // On the cells that all threads programmed.
+        _layers = options.ThreadsOfALayer is { } threads && threads != options.Threads
+            ? [.. layers.Select((layer, i) => new LayerExecutor(program, i, device, options with { Threads = threads }, path, observers?.Invoke(i), layer) { Arrays = _arrays })]
+            : [.. layers];
         _ownsPartitions = partitions is null;
         _partitions = partitions ?? new DigitalPartitions(program);
-        _lastUse = LastUses(program);
+        _isInput = new bool[program.Values.Length];
+        _isOutput = new bool[program.Values.Length];
+        foreach (int input in program.Inputs)
+        {
+            _isInput[input] = true;
+        }
+
+        foreach (int output in program.Outputs)
+        {
+            _isOutput[output] = true;
+        }
+
+        int[] last = LastUses(program);
+        _passed = [.. program.Instructions.Select((_, i) => Enumerable.Range(0, last.Length).Where(v => last[v] == i && !_isInput[v]).ToImmutableArray())];
     }
 
     /// <summary>Runs one batch.</summary>
@@ -139,13 +161,9 @@ public sealed class Session : IDisposable
             for (int i = 0; i < _program.Instructions.Length; i++)
             {
                 execution.Run(_program.Instructions[i]);
-                for (int v = 0; v < values.Length; v++)
+                foreach (int passed in _passed[i])
                 {
-                    if (_lastUse[v] == i && !_program.Inputs.Contains(v))
-                    {
-                        values[v]?.Dispose();
-                        values[v] = null;
-                    }
+                    execution.Drop(passed);
                 }
             }
 
@@ -156,7 +174,7 @@ public sealed class Session : IDisposable
         {
             for (int v = 0; v < values.Length; v++)
             {
-                if (!_program.Inputs.Contains(v) && !(isDone && _program.Outputs.Contains(v)))
+                if (!_isInput[v] && !(isDone && _isOutput[v]))
                 {
                     values[v]?.Dispose();
                 }
@@ -179,6 +197,12 @@ public sealed class Session : IDisposable
         /// <summary>MVMs of a sample that the tiles of each layer have done: the ordinal of the next.</summary>
         private readonly uint[] _done = new uint[session._program.Layers.Length];
 
+        /// <summary>Arrays that go back when their value has passed.</summary>
+        private readonly float[]?[] _rented = new float[]?[values.Length];
+
+        /// <summary>What layers read of values that lie in ONNX Runtime's memory.</summary>
+        private readonly Tensor?[] _read = new Tensor?[values.Length];
+
         public void Run(Instruction instruction)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -187,11 +211,12 @@ public sealed class Session : IDisposable
                 case MvmInstruction mvm:
                     var layer = _program.Layers[mvm.Layer];
                     int tiles = layer.SharesTilesOf ?? mvm.Layer;
-                    var input = values[layer.Input]!.ToTensor();
+                    var input = Read(layer.Input);
                     var output = session._layers[mvm.Layer].Run(input, samples, firstSample, _done[tiles], out uint done);
                     _done[tiles] += done;
                     observe?.Invoke(mvm.Layer, input, output);
                     values[layer.Output] = new DigitalValue(Convert(output, _program.Values[layer.Output].Type));
+                    Keep(layer.Output, output.Floats);
                     break;
                 case DigitalInstruction digital:
                     session._partitions.Run(digital.Partition, values, cancellation);
@@ -284,10 +309,48 @@ public sealed class Session : IDisposable
             _ => throw new System.Diagnostics.UnreachableException(),
         });
 
-        private void Drop(int value)
+        /// <summary>Lets go of a value that nothing reads any more.</summary>
+        public void Drop(int value)
         {
             values[value]?.Dispose();
             values[value] = null;
+            _read[value] = null;
+            if (_rented[value] is { } array)
+            {
+                session._arrays.Return(array);
+                _rented[value] = null;
+            }
+        }
+
+        /// <summary>A layer's input, copied once where it lies in ONNX Runtime's memory.</summary>
+        private Tensor Read(int value)
+        {
+            if ((values[value]!.Held ?? _read[value]) is { } known)
+            {
+                return known;
+            }
+
+            var (type, shape) = values[value]!.TensorFacts;
+            if (type != TensorType.Float || session._isOutput[value])
+            {
+                return values[value]!.ToTensor();
+            }
+
+            float[] array = session._arrays.Rent(Tensor.CountOf(shape));
+            values[value]!.Floats.CopyTo(array);
+            Tensor tensor = new(type, shape, array);
+            _read[value] = tensor;
+            Keep(value, array);
+            return tensor;
+        }
+
+        /// <summary>The array goes back with its value, unless somebody else has seen it: an observer, or whoever gets the model's outputs.</summary>
+        private void Keep(int value, float[] array)
+        {
+            if (observe is null && !session._isOutput[value])
+            {
+                _rented[value] = array;
+            }
         }
 
         private static Tensor Copy(Tensor tensor) => new(tensor.Type, tensor.Shape, (Array)tensor.Data.Clone());

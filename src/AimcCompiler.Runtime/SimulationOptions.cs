@@ -40,4 +40,7 @@ public sealed record SimulationOptions
 
     /// <summary>Threads of the tiles' arithmetic; results do not depend on it.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Threads of a layer while it runs, where batches that run at once already have the others; null = <see cref="Threads"/>.</summary>
+    public int? ThreadsOfALayer { get; init; }
 }

@@ -20,6 +20,7 @@ internal static class BenchmarksRoot
         {
             RatiosCommand.Create(),
             EndToEndCommand.Create(),
+            BenchCommand.Create(),
             new Command("wires", "CPU seconds of the effective matrix of a crossbar with resistive wires"),
         };
         root.Options.Add(GlobalOptions.Verbose);

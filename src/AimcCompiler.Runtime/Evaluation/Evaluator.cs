@@ -124,7 +124,14 @@ public static class Evaluator
                 double? time = options.TimesS[t];
                 string what = FormattableString.Invariant($"time {(time is null ? "0" : TimeText(time.Value))}, instance {instance + 1} of {options.Instances}");
                 options.Progress?.Invoke($"{what}: programming");
-                using Session session = new(program, options.Simulation with { TimeS = time, Instance = options.Simulation.Instance + instance }, partitions);
+                var simulation = options.Simulation with
+                {
+                    TimeS = time,
+                    Instance = options.Simulation.Instance + instance,
+                    // Enough batches keep every thread busy without a layer's being cut.
+                    ThreadsOfALayer = data.Batches >= options.Simulation.Threads ? 1 : null,
+                };
+                using Session session = new(program, simulation, partitions);
                 programming ??= session.Programming;
                 long started = Stopwatch.GetTimestamp();
                 int number = instance;

@@ -11,14 +11,24 @@ public sealed class DigitalPartitions(MappedProgram program) : IDisposable
     private readonly Lazy<DigitalSession>[] _sessions =
         [.. program.Partitions.Select(p => new Lazy<DigitalSession>(() => new DigitalSession(new DigitalModel(p.Model, p.Weights), new DigitalOptions { MayRunAsItIs = true })))];
 
+    private readonly string[][] _outputs = [.. program.Partitions.Select(p => p.Outputs.Select(o => program.Values[o].Name).ToArray())];
+
     /// <summary>Runs one partition: reads its inputs from the values and writes its outputs to them.</summary>
     internal void Run(int index, DigitalValue?[] values, CancellationToken cancellation)
     {
         var partition = program.Partitions[index];
         try
         {
-            var inputs = partition.Inputs.Where(i => values[i] is not null).ToDictionary(i => program.Values[i].Name, i => values[i]!, StringComparer.Ordinal);
-            var outputs = _sessions[index].Value.Run(inputs, [.. partition.Outputs.Select(o => program.Values[o].Name)], cancellation);
+            Dictionary<string, DigitalValue> inputs = new(partition.Inputs.Length, StringComparer.Ordinal);
+            foreach (int input in partition.Inputs)
+            {
+                if (values[input] is { } value)
+                {
+                    inputs.Add(program.Values[input].Name, value);
+                }
+            }
+
+            var outputs = _sessions[index].Value.Run(inputs, _outputs[index], cancellation);
             for (int i = 0; i < outputs.Count; i++)
             {
                 values[partition.Outputs[i]] = outputs[i];

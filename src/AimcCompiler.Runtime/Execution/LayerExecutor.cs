@@ -105,6 +105,9 @@ internal sealed class LayerExecutor
     /// <summary>Sixteen vectors side by side (<see cref="LaneLayer"/>), but for those that need another way.</summary>
     public bool RunsInLanes { get; }
 
+    /// <summary>Where outputs lie; null = each in an array of its own.</summary>
+    public FloatArrays? Arrays { get; init; }
+
     /// <summary>The cells are another layer's.</summary>
     public bool SharesCells { get; }
 
@@ -135,7 +138,7 @@ internal sealed class LayerExecutor
         var gatherer = VectorGatherer.Create(_layer, input.Shape);
         float[] values = input.ToFloats();
         int vectors = gatherer.Vectors;
-        float[] output = GC.AllocateUninitializedArray<float>((int)Tensor.CountOf(gatherer.OutputShape));
+        float[] output = Arrays is { } arrays ? arrays.Rent(Tensor.CountOf(gatherer.OutputShape)) : GC.AllocateUninitializedArray<float>((int)Tensor.CountOf(gatherer.OutputShape));
         VectorNames names = VectorNames.Of(_layer, input.Shape, vectors, samples, firstSample, firstOrdinal);
         done = (uint)names.PerSample;
         int strip = Strip(vectors);
@@ -319,6 +322,10 @@ internal sealed class LayerExecutor
         private readonly double[] _sliceWeights;
         private short[] _packed = [];
         private float[] _uniforms = [];
+
+        /// <summary>Codes of a block's inputs, and the vectors of which some conversion clipped, under bound management.</summary>
+        private float[] _managed = [];
+        private readonly List<int> _retry = [];
 
         public Worker(LayerExecutor owner)
         {
@@ -601,7 +608,12 @@ internal sealed class LayerExecutor
             double limit = _physics.Input.Bits is null ? double.PositiveInfinity : management.MaxResolution * _physics.Input.MaxCode / _physics.Input.CodesPerLevel;
             int rows = block.Block.Rows;
             int columns = block.Block.Columns;
-            float[] codes = new float[count * rows];
+            if (_managed.Length < count * rows)
+            {
+                _managed = new float[count * rows];
+            }
+
+            float[] codes = _managed;
             for (int m = 0; m < count; m++)
             {
                 ToCodes(
@@ -612,12 +624,12 @@ internal sealed class LayerExecutor
             var sums = _blockSums.AsSpan(0, _slices * count * columns);
             var digital = _blockDigital.AsSpan(0, count * columns);
             _engine.Run(block, codes, rows, count, events, 0, sums, digital, _clipped.AsSpan(0, count));
-            List<int> retry = [];
+            _retry.Clear();
             for (int m = 0; m < count; m++)
             {
                 if (_clipped[m] > 0 && limit >= 1)
                 {
-                    retry.Add(m);
+                    _retry.Add(m);
                 }
                 else
                 {
@@ -628,7 +640,7 @@ internal sealed class LayerExecutor
 
             sums = sums[..(_slices * columns)];
             digital = digital[..columns];
-            foreach (int m in retry)
+            foreach (int m in _retry)
             {
                 double r = 1;
                 int attempt = 0;
