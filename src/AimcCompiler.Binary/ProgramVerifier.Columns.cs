@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using AimcCompiler.Core;
 
@@ -151,6 +152,7 @@ public static partial class ProgramVerifier
 
         /// <param name="weights">The codes.</param>
         /// <param name="first">Where the row begins.</param>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void AddRow(WeightSection weights, int first)
         {
             if (_rows == _mostRows)

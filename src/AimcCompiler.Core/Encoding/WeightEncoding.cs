@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace AimcCompiler.Core;
 
@@ -232,6 +233,7 @@ public sealed class WeightEncoding
     };
 
     /// <summary>The first of the contents that <see cref="Content"/> gives back with a larger error; -1 = none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int IndexOfInexact(ReadOnlySpan<float> contents, float tolerance)
     {
         int i = 0;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace AimcCompiler.Core;
 
@@ -6,6 +7,7 @@ namespace AimcCompiler.Core;
 public static class UnitInterval
 {
     /// <summary>The first element outside, or not a number; -1 = none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int IndexOfOutside(ReadOnlySpan<float> elements)
     {
         int i = 0;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AimcCompiler.Core;
 
 namespace AimcCompiler.Ir;
@@ -223,6 +224,7 @@ public static class IrVerifier
     /// <param name="id">The layer.</param>
     /// <param name="encoded">Its codes.</param>
     /// <param name="known">By encoding: from <see cref="LowestInCells"/> up, the numbers that are known to come back from the cells. Layers have far more weights than numbers exist.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void VerifyDecoding(LayerId id, EncodedMatrix encoded, Dictionary<WeightEncoding, bool[]> known)
     {
         var encoding = encoded.Encoding;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using AimcCompiler.Core;
 using AimcCompiler.Ir;
@@ -156,6 +157,7 @@ public static class LowerToMvm
         private static bool HaveEqualElements(FloatMatrix one, FloatMatrix other) =>
             one.IsColumnMajor == other.IsColumnMajor ? one.Stored.AsSpan().SequenceEqual(other.Stored) : one.ToRowMajor().AsSpan().SequenceEqual(other.ToRowMajor());
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static bool IsFinite(ReadOnlySpan<float> elements)
         {
             // The exponent of all ones is that of infinities and NaN.

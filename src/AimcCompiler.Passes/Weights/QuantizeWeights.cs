@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using AimcCompiler.Core;
 using AimcCompiler.Ir;
 
@@ -63,7 +64,7 @@ public static class QuantizeWeights
         short[]? codes = weights.Bits is null ? null : new short[matrix.Stored.Length];
         float[]? contents = weights.Bits is null ? new float[matrix.Stored.Length] : null;
         double maxCode = weights.Bits is { } bits ? (1 << (bits - 1)) - 1 : 1;
-        ForEachPiece(matrix, (group, rows, columns) =>
+        ForEachPiece(matrix, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (group, rows, columns) =>
         {
             int first = group * matrix.Columns;
             for (int k = rows.Start; k < rows.End; k++)
@@ -106,7 +107,7 @@ public static class QuantizeWeights
         int[] multiples = new int[columns];
         int[] largest = new int[columns];
         int[] smallest = new int[columns];
-        ForEachPiece(matrix, (group, rows, range) =>
+        ForEachPiece(matrix, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (group, rows, range) =>
         {
             for (int n = range.Start; n < range.End; n++)
             {
@@ -150,7 +151,7 @@ public static class QuantizeWeights
     private static float[] Scales(FloatMatrix matrix, WeightScale kind)
     {
         float[] largest = new float[matrix.Groups * matrix.Columns];
-        ForEachPiece(matrix, (group, rows, columns) =>
+        ForEachPiece(matrix, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (group, rows, columns) =>
         {
             int first = group * matrix.Columns;
             for (int n = columns.Start; matrix.IsColumnMajor && n < columns.End; n++)
