@@ -60,7 +60,8 @@ internal sealed class LevelEngine : TileEngine
         physics.Weights.IsAnalog ? "cells have no levels"
         : physics.Input.Bits is null ? "inputs are not codes"
         : !physics.Cells.IsIdeal || physics.Cells.Programming is not null || physics.Cells.Significance.Length > 1 ? "cells are not at exact levels"
-        : physics.Device.HasReadNoise && (options.ReadNoise != ReadNoiseDraws.Column || physics.ReadsUnitColumn) ? "every device draws its read noise"
+        : physics.Device.HasReadNoise && options.ReadNoise != ReadNoiseDraws.Column ? "every device draws its read noise"
+        : physics.Device.HasReadNoise && physics.ReadsUnitColumn ? "a unit column is read with noise"
         : physics.Tile.Noise.IrDrop is not null ? "wires resist"
         : physics.HasPeriphery ? "drivers, circuits or converters have errors"
         : physics.IsAccumulated ? "pulses are added before the conversion"
@@ -128,8 +129,9 @@ internal sealed class LevelEngine : TileEngine
         }
 
         int length = ((vectors - 1) * target.VectorStride) + columns;
+        var sums = target.Sums(0, 0, length + ((_converters.Length - 1) * target.SliceStride));
         AddPacked(
-            block, levels, vectors, StripEvents.Slice(first, vectors), 0, target.Sums(0, 0, length + ((_converters.Length - 1) * target.SliceStride)), target.SliceStride, target.Digital(0, length), target.VectorStride, clipped);
+            block, levels, vectors, StripEvents.Slice(first, vectors), 0, sums, target.SliceStride, target.Digital(0, length), target.VectorStride, clipped);
     }
 
     /// <summary>Adds the results of packed vectors.</summary>

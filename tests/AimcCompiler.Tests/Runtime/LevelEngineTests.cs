@@ -183,13 +183,15 @@ public sealed class LevelEngineTests
         LevelEngine level = new(physics, options);
         Assert.True(level.Runs(block));
         float[] codes = [.. Cases.Codes(5, Vectors * 60, 7).Select(c => (float)c)];
+        var quiet = Physics(spec with { Chip = chip with { Tile = chip.Tile with { Noise = chip.Tile.Noise with { Read = null, Output = null } } } });
         var fast = Sums(new FastEngine(physics, options));
         var noisy = Sums(level);
-        var (exact, _) = Sums(new FastEngine(Physics(spec with { Chip = chip with { Tile = chip.Tile with { Noise = chip.Tile.Noise with { Read = null, Output = null } } } }), options), isIdeal: true);
+        var (exact, _) = Sums(new FastEngine(quiet, options), isIdeal: true);
         Assert.NotEqual(exact, noisy.Sums);
         for (int i = 0; i < exact.Length; i++)
         {
-            Assert.True(Math.Abs(noisy.Sums[i] - fast.Sums[i]) <= (0.002 * 7) + (0.001 * Math.Abs(fast.Sums[i] - exact[i])), $"{i}: {noisy.Sums[i]}, {fast.Sums[i]} by the fast engine");
+            double tolerance = 0.014 + (0.001 * Math.Abs(fast.Sums[i] - exact[i]));
+            Assert.True(Math.Abs(noisy.Sums[i] - fast.Sums[i]) <= tolerance, $"{i}: {noisy.Sums[i]}, {fast.Sums[i]} by the fast engine");
         }
 
         // However many vectors go together.
@@ -208,7 +210,7 @@ public sealed class LevelEngineTests
         {
             double[] sums = new double[physics.Weights.Slices * Vectors * Columns];
             double[] corrections = new double[Vectors * Columns];
-            var cells = isIdeal ? ProgrammedBlock.Program(Physics(spec with { Chip = chip with { Tile = chip.Tile with { Noise = chip.Tile.Noise with { Read = null } } } }), place, options) : block;
+            var cells = isIdeal ? ProgrammedBlock.Program(quiet, place, options) : block;
             uint[] ordinals = [.. Enumerable.Range(0, Vectors).Select(m => (uint)m)];
             engine.Run(cells, codes, 60, Vectors, new ReadEvents(new ulong[Vectors], ordinals), 0, sums, corrections, new int[Vectors]);
             return (sums, corrections);
