@@ -57,8 +57,9 @@ public sealed class LevelColumns
     /// <param name="rows">Rows.</param>
     /// <param name="columns">Columns.</param>
     /// <param name="fields">The pulses.</param>
+    /// <param name="squares">Sums are those of the pulses' squares.</param>
     /// <returns>Null where a level is no whole number, a table's entries do not fit bytes or a column's sums int16.</returns>
-    public static LevelColumns? Pack(ReadOnlySpan<float> levels, int rows, int columns, PulseFields fields)
+    public static LevelColumns? Pack(ReadOnlySpan<float> levels, int rows, int columns, PulseFields fields, bool squares = false)
     {
         foreach (float level in levels)
         {
@@ -74,14 +75,15 @@ public sealed class LevelColumns
         {
             for (int i = 0; i < TableBytes; i++)
             {
-                patterns[r] = patterns[r].WithElement(i, (short)fields.Pulse(i, r));
+                patterns[r] = patterns[r].WithElement(i, (short)(squares ? fields.Pulse(i, r) * fields.Pulse(i, r) : fields.Pulse(i, r)));
             }
         }
 
         LevelColumns packed = new(rows, columns, fields);
+        var (least, greatest) = squares ? (0, Math.Max(fields.Least * fields.Least, fields.Greatest * fields.Greatest)) : (fields.Least, fields.Greatest);
         for (int panel = 0; panel < packed.Panels; panel++)
         {
-            if (!packed.PackPanel(levels, panel, patterns))
+            if (!packed.PackPanel(levels, panel, patterns, least, greatest))
             {
                 return null;
             }
@@ -90,7 +92,7 @@ public sealed class LevelColumns
         return packed;
     }
 
-    private bool PackPanel(ReadOnlySpan<float> levels, int panel, ReadOnlySpan<Vector256<short>> patterns)
+    private bool PackPanel(ReadOnlySpan<float> levels, int panel, ReadOnlySpan<Vector256<short>> patterns, int leastPulse, int greatestPulse)
     {
         int first = panel * PanelColumns;
         int columns = Math.Min(PanelColumns, Columns - first);
@@ -116,8 +118,8 @@ public sealed class LevelColumns
                 for (int r = 0; r < rows; r++)
                 {
                     int level = (int)levels[((firstRow + r) * Columns) + first + c];
-                    low += level * (level > 0 ? Fields.Least : Fields.Greatest);
-                    high += level * (level > 0 ? Fields.Greatest : Fields.Least);
+                    low += level * (level > 0 ? leastPulse : greatestPulse);
+                    high += level * (level > 0 ? greatestPulse : leastPulse);
                     table += patterns[r] * (short)level;
                 }
 

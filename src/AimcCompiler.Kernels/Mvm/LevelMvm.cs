@@ -104,15 +104,6 @@ public static class LevelMvm
         Turned4(a0, a2, a4, a6, 0, ref results);
         Turned4(a1, a3, a5, a7, 2, ref results);
 
-        // Two columns of vectors 0, 1, 4, 5 and of 2, 3, 6, 7.
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static (Vector256<float> Even, Vector256<float> Odd) Interleave(ref float sums, int lanes, int column)
-        {
-            var first = Vector256.LoadUnsafe(ref sums, (nuint)(column * lanes));
-            var second = Vector256.LoadUnsafe(ref sums, (nuint)((column + 1) * lanes));
-            return (Avx.UnpackLow(first, second), Avx.UnpackHigh(first, second));
-        }
-
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         void Turned4(Vector256<float> c01, Vector256<float> c23, Vector256<float> c45, Vector256<float> c67, int vector, ref double results)
         {
@@ -132,6 +123,127 @@ public static class LevelMvm
             (Vector256.LoadUnsafe(ref result) + (low * Avx.ConvertToVector256Double(first))).StoreUnsafe(ref result);
             (Vector256.LoadUnsafe(ref result, 4) + (high * Avx.ConvertToVector256Double(second))).StoreUnsafe(ref result, 4);
         }
+    }
+
+    /// <summary>Blocks of planes: their sums fit one buffer of <see cref="CurrentsLength"/>.</summary>
+    public static int Blocks(PulsePlanes planes)
+    {
+        ArgumentNullException.ThrowIfNull(planes);
+        return ((planes.VectorBlocks * planes.Pulses) + planes.BlockPlanes - 1) / planes.BlockPlanes;
+    }
+
+    /// <summary>Floats that the sums of a block of planes need.</summary>
+    public static int CurrentsLength(PulsePlanes planes, LevelColumns columns)
+    {
+        ArgumentNullException.ThrowIfNull(planes);
+        ArgumentNullException.ThrowIfNull(columns);
+        return planes.BlockPlanes * columns.Panels * Panel * planes.Lanes;
+    }
+
+    /// <summary>The column sums of a block of planes, before any conversion.</summary>
+    /// <param name="planes">Pulses.</param>
+    /// <param name="columns">Cells.</param>
+    /// <param name="block">Which planes.</param>
+    /// <param name="currents">In an order that only <see cref="TakeCurrents"/> knows.</param>
+    public static void FindCurrents(PulsePlanes planes, LevelColumns columns, int block, Span<float> currents)
+    {
+        ArgumentNullException.ThrowIfNull(planes);
+        if (planes.Lanes == LevelLanes64.Count)
+        {
+            FindCurrents<LevelLanes64>(planes, columns, block, currents);
+        }
+        else if (planes.Lanes == LevelLanes32.Count)
+        {
+            FindCurrents<LevelLanes32>(planes, columns, block, currents);
+        }
+        else
+        {
+            FindCurrents<LevelLanes1>(planes, columns, block, currents);
+        }
+    }
+
+    [SkipLocalsInit]
+    private static void FindCurrents<TLanes>(PulsePlanes planes, LevelColumns columns, int block, Span<float> currents)
+        where TLanes : struct, ILevelLanes<TLanes>
+    {
+        Span<short> counts = stackalloc short[4 * Panel * TLanes.Count];
+        currents[..CurrentsLength(planes, columns)].Clear();
+        var converter = CountConverter.None;
+        for (int panel = 0; panel < columns.Panels; panel++)
+        {
+            Count<TLanes>(planes, block, columns, panel, counts);
+            for (int plane = 0; plane < planes.BlockPlanes; plane++)
+            {
+                for (int c = 0; c < Panel; c++)
+                {
+                    TLanes.Convert(
+                        in counts[((plane * Panel) + c) * TLanes.Count], in converter, 1, ref currents[((((plane * columns.Panels) + panel) * Panel) + c) * TLanes.Count]);
+                }
+            }
+        }
+    }
+
+    /// <summary>Sums of a few vectors of a plane, row-major.</summary>
+    /// <param name="planes">Pulses.</param>
+    /// <param name="columns">Cells.</param>
+    /// <param name="currents">Of the plane's block.</param>
+    /// <param name="plane">Of the block.</param>
+    /// <param name="lane">The first vector, of the plane's.</param>
+    /// <param name="vectors">How many.</param>
+    /// <param name="rows">Vectors x columns.</param>
+    public static void TakeCurrents(PulsePlanes planes, LevelColumns columns, ReadOnlySpan<float> currents, int plane, int lane, int vectors, Span<float> rows)
+    {
+        ArgumentNullException.ThrowIfNull(planes);
+        ArgumentNullException.ThrowIfNull(columns);
+        int lanes = planes.Lanes;
+        var sums = currents.Slice(plane * columns.Panels * Panel * lanes, columns.Columns * lanes);
+        int c = 0;
+        for (; Avx.IsSupported && vectors == 8 && c <= columns.Columns - 8; c += 8)
+        {
+            Turn(ref Unsafe.AsRef(in sums[(c * lanes) + lane]), lanes, ref rows[c], columns.Columns);
+        }
+
+        for (; c < columns.Columns; c++)
+        {
+            for (int m = 0; m < vectors; m++)
+            {
+                rows[(m * columns.Columns) + c] = sums[(c * lanes) + lane + m];
+            }
+        }
+    }
+
+    /// <summary>8 x 8 floats, turned.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Turn(ref float source, int stride, ref float target, int targetStride)
+    {
+        var (a0, a1) = Interleave(ref source, stride, 0);
+        var (a2, a3) = Interleave(ref source, stride, 2);
+        var (a4, a5) = Interleave(ref source, stride, 4);
+        var (a6, a7) = Interleave(ref source, stride, 6);
+        Store(a0, a2, a4, a6, 0, ref target, targetStride);
+        Store(a1, a3, a5, a7, 2, ref target, targetStride);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void Store(Vector256<float> c01, Vector256<float> c23, Vector256<float> c45, Vector256<float> c67, int vector, ref float target, nint stride)
+        {
+            var even0 = Avx.Shuffle(c01, c23, 0x44);
+            var even1 = Avx.Shuffle(c45, c67, 0x44);
+            var odd0 = Avx.Shuffle(c01, c23, 0xEE);
+            var odd1 = Avx.Shuffle(c45, c67, 0xEE);
+            Avx.Permute2x128(even0, even1, 0x20).StoreUnsafe(ref Unsafe.Add(ref target, vector * stride));
+            Avx.Permute2x128(odd0, odd1, 0x20).StoreUnsafe(ref Unsafe.Add(ref target, (vector + 1) * stride));
+            Avx.Permute2x128(even0, even1, 0x31).StoreUnsafe(ref Unsafe.Add(ref target, (vector + 4) * stride));
+            Avx.Permute2x128(odd0, odd1, 0x31).StoreUnsafe(ref Unsafe.Add(ref target, (vector + 5) * stride));
+        }
+    }
+
+    /// <summary>Two columns of vectors 0, 1, 4, 5 and of 2, 3, 6, 7.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector256<float> Even, Vector256<float> Odd) Interleave(ref float sums, int lanes, int column)
+    {
+        var first = Vector256.LoadUnsafe(ref sums, (nuint)(column * lanes));
+        var second = Vector256.LoadUnsafe(ref sums, (nuint)((column + 1) * lanes));
+        return (Avx.UnpackLow(first, second), Avx.UnpackHigh(first, second));
     }
 
     /// <summary>Sums of the rows' pulses: pulse-major, vectors each.</summary>

@@ -62,7 +62,7 @@ public sealed class PulsePlanes
     internal int Groups { get; private set; }
 
     /// <summary>Planes that go through the columns together.</summary>
-    internal int BlockPlanes { get; private set; }
+    public int BlockPlanes { get; private set; }
 
     /// <summary>Block of planes, group of rows, plane of the block, lane.</summary>
     internal ReadOnlySpan<byte> Indices => _indices;

@@ -291,7 +291,7 @@ internal sealed class LayerExecutor
 
     private TileEngine Engine() => _options.Engine == EngineKind.Stepwise
         ? new StepwiseEngine(_physics, _options)
-        : LevelEngine.Obstacle(_physics) is null ? new LevelEngine(_physics, _options) : new FastEngine(_physics, _options);
+        : LevelEngine.Obstacle(_physics, _options) is null ? new LevelEngine(_physics, _options) : new FastEngine(_physics, _options);
 
     /// <summary>One thread's buffers.</summary>
     private sealed class Worker

@@ -27,7 +27,7 @@ public sealed record LayerMethod(string Path, string Why)
             return new LayerMethod("lanes", FormattableString.Invariant($"{mapped.Columns} columns would not fill registers"));
         }
 
-        if (LevelEngine.Obstacle(physics) is not { } inexact)
+        if (LevelEngine.Obstacle(physics, new SimulationOptions()) is not { } inexact)
         {
             return new LayerMethod("levels", $"cells at exact levels; not one product: {lossy}");
         }

@@ -132,7 +132,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         int sumCount = PackedMvm.Padded(vectors) * sumStride;
         int packedCount = PackedMvm.Padded(vectors) * rows;
         Grow(ref _columns, sumCount);
-        Grow(ref _draws, columns);
+        Grow(ref _draws, vectors * columns);
         Grow(ref _units, vectors);
         if (Physics.IsAccumulated)
         {
@@ -515,11 +515,11 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         int columns = block.Block.Columns;
         CellStream stream = new(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, slice, Pair: 0, negative ? 1 : 0, block.Block.Copy);
         var keys = Keys(group, pulse, negative ? 1 : 0);
-        var draws = _draws.AsSpan(0, columns);
+        var draws = _draws.AsSpan(0, group.Vectors * columns);
+        Draws.NormalsOfKeys(stream, DrawPurpose.ReadOfColumn, keys[..group.Vectors], block.Block.RowBlock, FirstColumn(block.Block), columns, draws);
         for (int m = 0; m < group.Vectors; m++)
         {
-            Draws.NormalsOfKey(stream, DrawPurpose.ReadOfColumn, keys[m], block.Block.RowBlock, FirstColumn(block.Block), draws);
-            ColumnNoise.Add(_columnVariances.AsSpan(m * SumStride(columns), columns), 0, draws, column.Slice(m * SumStride(columns), columns));
+            ColumnNoise.Add(_columnVariances.AsSpan(m * SumStride(columns), columns), 0, draws.Slice(m * columns, columns), column.Slice(m * SumStride(columns), columns));
         }
     }
 
@@ -567,17 +567,17 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         bool joinsNoise = JoinsNoise(block);
         bool isNoisy = sigma != 0 || joinsNoise;
         Conversion conversion = new(sigma, Physics.HasAdc, lsb, Physics.AdcMin, Physics.AdcMax);
-        var draws = isNoisy ? _draws.AsSpan(0, columns) : default;
-        var keys = isNoisy ? Keys(group, pulse, negative ? 1 : 0) : default;
+        var allDraws = isNoisy ? _draws.AsSpan(0, group.Vectors * columns) : default;
+        if (isNoisy)
+        {
+            OutputDraws(block, slice, Keys(group, pulse, negative ? 1 : 0)[..group.Vectors], columns, allDraws);
+        }
+
         for (int m = 0; m < group.Vectors; m++)
         {
             var currents = column.Slice(m * SumStride(columns), columns);
+            var draws = isNoisy ? allDraws.Slice(m * columns, columns) : default;
             Observer?.Invoke(slice, currents);
-            if (isNoisy)
-            {
-                OutputDraws(block, slice, keys[m], draws);
-            }
-
             if (joinsNoise)
             {
                 ColumnNoise.Add(_columnVariances.AsSpan(m * SumStride(columns), columns), sigma * sigma, draws, currents);

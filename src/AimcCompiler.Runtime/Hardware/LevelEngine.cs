@@ -3,7 +3,8 @@ using AimcCompiler.Kernels;
 namespace AimcCompiler.Runtime;
 
 /// <summary>Cells at exact levels, pulse by pulse in integers: whatever <see cref="StepwiseEngine"/> adds, rounds and adds again there is a whole number that floats hold, so the
-/// order does not matter and the bits are the same.</summary>
+/// order does not matter and the bits are the same. Output noise has the draws of the definition; read noise, whose variance all cells share, joins it: that of a column's sum is
+/// the variance times the sum of the squares of its pulses.</summary>
 /// <remarks>Blocks that do not fit the tables, calibration, and few vectors go to <see cref="FastEngine"/>.</remarks>
 internal sealed class LevelEngine : TileEngine
 {
@@ -21,7 +22,15 @@ internal sealed class LevelEngine : TileEngine
 
     /// <summary>Sum of the pulses' weights.</summary>
     private readonly double _weight;
+    private bool _isFew;
+
+    /// <summary>What the planes hold of the strip.</summary>
+    private (int FirstRow, int Rows, int First, int Vectors) _packed;
     private float[] _sums = [];
+    private float[] _currents = [];
+    private float[] _rows = [];
+    private float[] _draws = [];
+    private int[] _squares = [];
     private int[] _clipped = [];
     private int[] _inputs = [];
     private double[] _units = [];
@@ -47,8 +56,12 @@ internal sealed class LevelEngine : TileEngine
     }
 
     /// <summary>Why a layer's tiles are not for this engine; null if they are.</summary>
-    public static string? Obstacle(TilePhysics physics) =>
-        physics.IntegerObstacle ?? (FieldsOf(physics) is null ? "pulses have more than 4 bits" : null);
+    public static string? Obstacle(TilePhysics physics, SimulationOptions options) =>
+        physics.LevelObstacle
+        ?? (physics.Device.HasReadNoise && options.ReadNoise != ReadNoiseDraws.Column ? "every device draws its read noise"
+            : physics.Device.HasReadNoise && physics.ReadsUnitColumn ? "a unit column is read with noise"
+            : FieldsOf(physics) is null ? "pulses have more than 4 bits"
+            : null);
 
     public override void Run(
         ProgrammedBlock block,
@@ -61,7 +74,7 @@ internal sealed class LevelEngine : TileEngine
         Span<double> digital,
         Span<int> clipped)
     {
-        if (vectors < _fewest || Observer is not null || Packed(block) is not { } levels)
+        if ((vectors < _fewest && !Physics.Device.HasReadNoise) || Observer is not null || Packed(block) is not { } levels)
         {
             _fast.Observer = Observer;
             _fast.Run(block, codes, stride, vectors, events, attempt, sums, digital, clipped);
@@ -70,9 +83,50 @@ internal sealed class LevelEngine : TileEngine
 
         sums.Clear();
         digital.Clear();
+        _packed = (-1, 0, 0, 0);
         _planes.Pack(codes, stride, vectors, block.Block.Rows);
         int columns = block.Block.Columns;
         AddPacked(block, levels, vectors, events, attempt, sums, vectors * columns, digital, columns, clipped);
+    }
+
+    public override void Load(float[] codes, int stride, int vectors, ulong[] samples, uint[] ordinals)
+    {
+        base.Load(codes, stride, vectors, samples, ordinals);
+        _isFew = vectors < _fewest && !Physics.Device.HasReadNoise;
+        _packed = (-1, 0, 0, 0);
+        if (_isFew)
+        {
+            _fast.Load(codes, stride, vectors, samples, ordinals);
+        }
+    }
+
+    public override void Add(ProgrammedBlock block, int first, int vectors, double factor, LayerSums target, Span<int> clipped)
+    {
+        if (_isFew && Observer is null)
+        {
+            _fast.Add(block, first, vectors, factor, target, clipped);
+            return;
+        }
+
+        if (factor != 1 || (vectors < _fewest && !Physics.Device.HasReadNoise) || Observer is not null || Packed(block) is not { } levels)
+        {
+            base.Add(block, first, vectors, factor, target, clipped);
+            return;
+        }
+
+        var (rows, columns) = (block.Block.Rows, block.Block.Columns);
+        var packed = (FirstRow(block.Block), rows, first, vectors);
+        if (packed != _packed)
+        {
+            // Blocks side by side read the same rows.
+            _planes.Pack(Codes.AsSpan((first * CodeStride) + packed.Item1), CodeStride, vectors, rows);
+            _packed = packed;
+        }
+
+        int length = ((vectors - 1) * target.VectorStride) + columns;
+        var sums = target.Sums(0, 0, length + ((_converters.Length - 1) * target.SliceStride));
+        AddPacked(
+            block, levels, vectors, StripEvents.Slice(first, vectors), 0, sums, target.SliceStride, target.Digital(0, length), target.VectorStride, clipped);
     }
 
     /// <summary>Adds the results of packed vectors.</summary>
@@ -103,6 +157,12 @@ internal sealed class LevelEngine : TileEngine
         for (int slice = 0; slice < _converters.Length; slice++)
         {
             var positive = levels.Lines[2 * slice]!;
+            if (Physics.Device.HasReadNoise || Physics.NoiseSigma(Physics.HasAdc ? Physics.Lsbs[slice] : 1) > 0)
+            {
+                AddNoisy(block, levels, slice, vectors, events, attempt, sums[(slice * sliceStride)..], stride);
+                continue;
+            }
+
             int length = LevelMvm.SumsLength(_planes, positive);
             Grow(ref _sums, length);
             Array.Clear(_sums, 0, length);
@@ -121,6 +181,62 @@ internal sealed class LevelEngine : TileEngine
         if (NeedsUnit)
         {
             Correct(block, levels, vectors, events, attempt, digital, stride, clipped);
+        }
+    }
+
+    /// <summary>The results of a slice whose conversions are noisy: each vector's sums of a pulse, with the draws of that read.</summary>
+    private void AddNoisy(
+        ProgrammedBlock block, LevelBlock levels, int slice, int vectors, in ReadEvents events, int attempt, Span<double> sums, int stride)
+    {
+        const int Group = 8;
+        int columns = block.Block.Columns;
+        var weights = Physics.Input.PulseWeights;
+        Grow(ref _draws, columns);
+        Grow(ref _rows, Group * columns);
+        Grow(ref _squares, weights.Length * vectors);
+        if (levels.Squares is { } squares)
+        {
+            LevelMvm.SumPulses(_planes, squares, vectors, _squares);
+        }
+
+        float lsb = Physics.HasAdc ? Physics.Lsbs[slice] : 1;
+        float sigma = Physics.NoiseSigma(lsb);
+        for (int polarity = 0; polarity < 2; polarity++)
+        {
+            int line = (2 * slice) + polarity;
+            if (levels.Lines[line] is not { } cells)
+            {
+                continue;
+            }
+
+            float variance = levels.Variances.Length == 0 ? 0 : levels.Variances[line];
+            Grow(ref _currents, LevelMvm.CurrentsLength(_planes, cells));
+            for (int b = 0; b < LevelMvm.Blocks(_planes); b++)
+            {
+                LevelMvm.FindCurrents(_planes, cells, b, _currents);
+                for (int i = 0; i < _planes.BlockPlanes; i++)
+                {
+                    int plane = (b * _planes.BlockPlanes) + i;
+                    int pulse = plane % weights.Length;
+                    int first = plane / weights.Length * _planes.Lanes;
+                    uint pulseKey = PulseKey(attempt, pulse, polarity);
+                    double factor = polarity == 1 ? -weights[pulse] : weights[pulse];
+                    for (int m = first; m < Math.Min(first + _planes.Lanes, vectors); m++)
+                    {
+                        int row = (m - first) % Group;
+                        if (row == 0)
+                        {
+                            LevelMvm.TakeCurrents(_planes, cells, _currents, i, m - first, Math.Min(Group, vectors - m), _rows);
+                        }
+
+                        OutputDraws(block, slice, events, m, pulseKey, _draws.AsSpan(0, columns));
+                        float noise = variance == 0 ? sigma : MathF.Sqrt((variance * _squares[(pulse * vectors) + m]) + (sigma * sigma));
+                        Conversion conversion = new(noise, Physics.HasAdc, lsb, Physics.AdcMin, Physics.AdcMax);
+                        _clipped[m] += ShiftAdd.Convert(
+                            in conversion, _rows.AsSpan(row * columns, columns), _draws.AsSpan(0, columns), block.Signs[slice], factor, sums.Slice(m * stride, columns));
+                    }
+                }
+            }
         }
     }
 

@@ -28,11 +28,13 @@ internal readonly ref struct LayerSums(Span<double> sums, int sliceStride, Span<
     private readonly Span<double> _sums = sums;
     private readonly Span<double> _digital = digital;
 
+    public int SliceStride { get; } = sliceStride;
+
     public int VectorStride { get; } = vectorStride;
 
-    public LayerSums From(int vector) => new(_sums[(vector * VectorStride)..], sliceStride, _digital[(vector * VectorStride)..], VectorStride);
+    public LayerSums From(int vector) => new(_sums[(vector * VectorStride)..], SliceStride, _digital[(vector * VectorStride)..], VectorStride);
 
-    public Span<double> Sums(int slice, int vector, int columns) => _sums.Slice((slice * sliceStride) + (vector * VectorStride), columns);
+    public Span<double> Sums(int slice, int vector, int columns) => _sums.Slice((slice * SliceStride) + (vector * VectorStride), columns);
 
     public Span<double> Digital(int vector, int columns) => _digital.Slice(vector * VectorStride, columns);
 
@@ -182,5 +184,15 @@ internal abstract partial class TileEngine(TilePhysics physics, SimulationOption
         key,
         block.Block.RowBlock,
         FirstColumn(block.Block),
+        draws);
+
+    /// <summary>Of several reads, one after the other.</summary>
+    private protected void OutputDraws(ProgrammedBlock block, int slice, ReadOnlySpan<ulong> keys, int columns, Span<float> draws) => Draws.NormalsOfKeys(
+        new CellStream(Options.Seed, Options.Instance, Physics.Layer.NoiseKey, slice, Pair: 0, Polarity: 0, block.Block.Copy),
+        DrawPurpose.Output,
+        keys,
+        block.Block.RowBlock,
+        FirstColumn(block.Block),
+        columns,
         draws);
 }

@@ -114,9 +114,9 @@ internal sealed partial class TilePhysics
             return obstacle;
         }
 
-        if (physics.OutputSigma > 0)
+        if (device.HasReadNoise || physics.OutputSigma > 0)
         {
-            return NoisyOutputs;
+            return device.HasReadNoise ? "cells are read with noise" : "outputs are noisy";
         }
 
         if (physics.ConvertsByDraws)
@@ -137,8 +137,6 @@ internal sealed partial class TilePhysics
             : null;
     }
 
-    private const string NoisyOutputs = "outputs are noisy";
-
     private const string InexactLevels = "cells are not at exact levels";
 
     private const string AccumulatedPulses = "pulses are added before the conversion";
@@ -148,12 +146,10 @@ internal sealed partial class TilePhysics
         Weights.IsAnalog ? "cells have no levels"
         : Input.Bits is null ? "inputs are not codes"
         : !Cells.IsIdeal || Cells.Programming is not null ? InexactLevels
-        : Device.HasReadNoise ? "cells are read with noise"
         : Tile.Noise.IrDrop is not null ? "wires resist"
         : HasPeriphery ? "drivers, circuits or converters have errors"
         : null;
 
-    /// <summary>Why pulses and conversions of a layer cannot be computed in integers; null if they can, for pulses of so many bits.</summary>
-    public string? IntegerObstacle =>
-        CodesObstacle ?? (Cells.Significance.Length > 1 ? InexactLevels : NoiseSigma(1) > 0 ? NoisyOutputs : IsAccumulated ? AccumulatedPulses : null);
+    /// <summary>Why the sums of every pulse are not whole numbers of levels; null if they are.</summary>
+    public string? LevelObstacle => CodesObstacle ?? (Cells.Significance.Length > 1 ? InexactLevels : IsAccumulated ? AccumulatedPulses : null);
 }

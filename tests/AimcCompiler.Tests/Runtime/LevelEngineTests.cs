@@ -91,7 +91,7 @@ public sealed class LevelEngineTests
         {
             var chip = Chips.Coded(t => change(t) with { Rows = 24, Columns = 40 });
             LayerSpec spec = new(chip, 50, 7) { Codes = Cases.Codes(3, 350, 7), AdcRanges = chip.Tile.Adc.Range == AdcRange.Calibrated ? [4f, 8f] : [] };
-            if (LevelEngine.Obstacle(Physics(spec)) is null)
+            if (LevelEngine.Obstacle(Physics(spec), Cases.Fast) is null)
             {
                 Assert.True(AssertEqual(spec, name), name);
                 run.Add(name);
@@ -106,8 +106,9 @@ public sealed class LevelEngineTests
         Assert.Contains("granular 4", run);
         Assert.Contains("calibrated 6", run);
         Assert.Contains("two's complement input", run);
+        Assert.Contains("after conversion", run);
+        Assert.Contains("output noise", run);
         Assert.Contains("offset flip=True Max accumulated=False unit=True", run);
-        Assert.Contains("output noise", refused);
         Assert.Contains("read noise of the chip", refused);
         Assert.Contains("variation", refused);
         Assert.Contains("write-verify", refused);
@@ -122,9 +123,7 @@ public sealed class LevelEngineTests
         [
             .. ((Func<TileDescription, TileDescription>[])[
                 t => t.With(new GaussianDevice(0.02, 0, NoiseScaling.Independent)),
-                t => t with { Noise = t.Noise with { Output = 0.1 } },
                 t => t with { Noise = t.Noise with { Read = 0.1 } },
-                t => t with { Adc = t.Adc with { Bits = 6, ThermalNoiseLsb = 0.3 } },
                 t => t with { Adc = t.Adc with { Bits = 6, Rounding = ConverterRounding.Stochastic } },
                 t => t with { Adc = t.Adc with { Bits = 6, Range = AdcRange.Max, Codes = ConverterCodes.MidRise } },
                 t => t with { Input = t.Input with { Noise = 0.1 } },
@@ -132,9 +131,90 @@ public sealed class LevelEngineTests
                 t => t with { Adc = t.Adc with { InputSlices = InputSliceConversion.Accumulated } },
             ]).Select(change => Chips.Coded(change).Tile),
         ];
-        Assert.All(tiles, tile => Assert.NotNull(LevelEngine.Obstacle(Physics(new LayerSpec(Chips.Coded(_ => tile), 4, 2) { Codes = new int[8] }))));
-        Assert.NotNull(LevelEngine.Obstacle(Physics(new LayerSpec(Chips.Analog(t => t), 4, 2) { Contents = new float[8] })));
-        Assert.Null(LevelEngine.Obstacle(Physics(new LayerSpec(Chips.Coded(t => t), 4, 2) { Codes = new int[8] })));
+        Assert.All(tiles, tile => Assert.NotNull(LevelEngine.Obstacle(Physics(new LayerSpec(Chips.Coded(_ => tile), 4, 2) { Codes = new int[8] }), Cases.Fast)));
+        Assert.NotNull(LevelEngine.Obstacle(Physics(new LayerSpec(Chips.Analog(t => t), 4, 2) { Contents = new float[8] }), Cases.Fast));
+        Assert.Null(LevelEngine.Obstacle(Physics(new LayerSpec(Chips.Coded(t => t), 4, 2) { Codes = new int[8] }), Cases.Fast));
+    }
+
+    /// <summary>Output noise and that of the ADC have the draws of the definition.</summary>
+    [Fact]
+    public void NoisyConversionsHaveTheBitsOfTheDefinition()
+    {
+        foreach (var subtract in Enum.GetValues<Subtraction>())
+        {
+            foreach (var (output, thermal) in ((double?, double?)[])[(0.1, null), (null, 0.7), (0.05, 1.5)])
+            {
+                var chip = Chips.Coded(t => t with
+                {
+                    Encoding = t.Encoding with { Subtract = subtract },
+                    Adc = t.Adc with { Bits = 6, Range = AdcRange.Max, ThermalNoiseLsb = thermal },
+                    Noise = t.Noise with { Output = output },
+                });
+                Assert.True(Chips.IsValid(chip));
+                LayerSpec spec = new(chip, 60, 21) { Codes = Cases.Codes(2, 60 * 21, 7) };
+                foreach (int vectors in (int[])[1, 40, 70])
+                {
+                    Assert.True(AssertEqual(spec, $"{subtract} {output} {thermal} {vectors}", vectors));
+                }
+            }
+        }
+    }
+
+    /// <summary>Read noise of a column in one draw: that of the fast engine, whose variance is a product within 2^-10.</summary>
+    [Theory]
+    [InlineData(InputSign.TwosComplement, null)]
+    [InlineData(InputSign.SignMagnitude, null)]
+    [InlineData(InputSign.TwosComplement, 0.02)]
+    public void ReadNoiseIsThatOfTheFastEngine(InputSign sign, double? output)
+    {
+        var chip = Chips.Coded(t => t with
+        {
+            Input = t.Input with { Sign = sign },
+            Noise = t.Noise with { Read = 0.03, Output = output },
+        });
+        const int Vectors = 70;
+        const int Columns = 15;
+        LayerSpec spec = new(chip, 60, Columns) { Codes = Cases.Codes(2, 60 * Columns, 7) };
+        var options = Cases.Fast with { ReadNoise = ReadNoiseDraws.Column };
+        var physics = Physics(spec);
+        Assert.Null(LevelEngine.Obstacle(physics, options));
+        var place = physics.Layer.Blocks.Single();
+        var block = ProgrammedBlock.Program(physics, place, options);
+        LevelEngine level = new(physics, options);
+        Assert.True(level.Runs(block));
+        float[] codes = [.. Cases.Codes(5, Vectors * 60, 7).Select(c => (float)c)];
+        var quiet = Physics(spec with { Chip = chip with { Tile = chip.Tile with { Noise = chip.Tile.Noise with { Read = null, Output = null } } } });
+        var fast = Sums(new FastEngine(physics, options));
+        var noisy = Sums(level);
+        var (exact, _) = Sums(new FastEngine(quiet, options), isIdeal: true);
+        Assert.NotEqual(exact, noisy.Sums);
+        for (int i = 0; i < exact.Length; i++)
+        {
+            double tolerance = 0.014 + (0.001 * Math.Abs(fast.Sums[i] - exact[i]));
+            Assert.True(Math.Abs(noisy.Sums[i] - fast.Sums[i]) <= tolerance, $"{i}: {noisy.Sums[i]}, {fast.Sums[i]} by the fast engine");
+        }
+
+        // However many vectors go together.
+        double[] one = new double[physics.Weights.Slices * Columns];
+        double[] digital = new double[Columns];
+        for (int m = 0; m < Vectors; m++)
+        {
+            level.Run(block, codes.AsSpan(m * 60, 60), 60, 1, new ReadEvents([0], [(uint)m]), 0, one, digital, new int[1]);
+            for (int i = 0; i < one.Length; i++)
+            {
+                Assert.Equal(one[i], noisy.Sums[(i / Columns * Vectors * Columns) + (m * Columns) + (i % Columns)]);
+            }
+        }
+
+        (double[] Sums, double[] Digital) Sums(TileEngine engine, bool isIdeal = false)
+        {
+            double[] sums = new double[physics.Weights.Slices * Vectors * Columns];
+            double[] corrections = new double[Vectors * Columns];
+            var cells = isIdeal ? ProgrammedBlock.Program(quiet, place, options) : block;
+            uint[] ordinals = [.. Enumerable.Range(0, Vectors).Select(m => (uint)m)];
+            engine.Run(cells, codes, 60, Vectors, new ReadEvents(new ulong[Vectors], ordinals), 0, sums, corrections, new int[Vectors]);
+            return (sums, corrections);
+        }
     }
 
     /// <summary>A layer of a chip of exact levels runs on this engine: the stepwise one agrees through the whole layer, copies and split rows included.</summary>
@@ -163,7 +243,7 @@ public sealed class LevelEngineTests
     private static bool AssertEqual(LayerSpec spec, string name, int vectors = 7)
     {
         var physics = Physics(spec);
-        if (LevelEngine.Obstacle(physics) is not null)
+        if (LevelEngine.Obstacle(physics, Cases.Fast) is not null)
         {
             return false;
         }
@@ -181,7 +261,7 @@ public sealed class LevelEngineTests
             float[] codes = [.. Enumerable.Range(0, vectors * stride).Select(_ => (float)Code(random, physics.Input))];
             Array.Fill(codes, physics.Input.MaxCode, 0, place.Rows);
             ulong[] samples = new ulong[vectors];
-            uint[] ordinals = new uint[vectors];
+            uint[] ordinals = [.. Enumerable.Range(0, vectors).Select(m => (uint)m)];
             int outputs = vectors * place.Columns;
             double[] sums = new double[physics.Weights.Slices * outputs];
             double[] digital = new double[outputs];

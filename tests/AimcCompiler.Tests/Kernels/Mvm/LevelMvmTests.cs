@@ -176,6 +176,17 @@ public sealed class LevelMvmTests
         Array.Fill(one, 1);
         int[] inputs = new int[pulses * vectors];
         LevelMvm.SumPulses(planes, LevelColumns.Pack(one, rows, 1, fields)!, vectors, inputs);
+        int[] squares = new int[pulses * vectors];
+        int largestSquare = Math.Max(range.Least * range.Least, range.Greatest * range.Greatest);
+        var squareColumn = LevelColumns.Pack(one, rows, 1, fields, squares: true);
+        Assert.True(squareColumn is not null == (rows * largestSquare <= short.MaxValue), what);
+        if (squareColumn is not null)
+        {
+            LevelMvm.SumPulses(planes, squareColumn, vectors, squares);
+        }
+
+
+        float[] currents = Currents(planes, cells, vectors);
 
         for (int m = 0; m < vectors; m++)
         {
@@ -185,10 +196,12 @@ public sealed class LevelMvmTests
             {
                 float[] sum = new float[columns];
                 int input = 0;
+                int square = 0;
                 for (int r = 0; r < rows; r++)
                 {
                     int pulse = pulseOf[(((int)codes[(m * stride) + r] + 9) * pulses) + p];
                     input += pulse;
+                    square += pulse * pulse;
                     for (int c = 0; c < columns; c++)
                     {
                         sum[c] += pulse * levels[(r * columns) + c];
@@ -196,6 +209,8 @@ public sealed class LevelMvmTests
                 }
 
                 Assert.True(input == inputs[(p * vectors) + m], what);
+                Assert.True(squareColumn is null || square == squares[(p * vectors) + m], what);
+                Assert.True(sum.AsSpan().SequenceEqual(currents.AsSpan(((p * vectors) + m) * columns, columns)), $"{what}: currents of pulse {p}, vector {m}");
                 clips += Converters.Convert(sum, lsb, -max, max);
                 for (int c = 0; c < columns; c++)
                 {
@@ -209,5 +224,29 @@ public sealed class LevelMvmTests
                 Assert.True(results[(m * resultStride) + c] == (c < columns ? Before + (factors[c] * expected[c]) : Before), $"{what}: ({m}, {c})");
             }
         }
+    }
+
+    /// <summary>Pulse, vector, column.</summary>
+    private static float[] Currents(PulsePlanes planes, LevelColumns cells, int vectors)
+    {
+        float[] all = new float[planes.Pulses * vectors * cells.Columns];
+        float[] currents = new float[LevelMvm.CurrentsLength(planes, cells)];
+        Array.Fill(currents, float.NaN);
+        for (int block = 0; block < LevelMvm.Blocks(planes); block++)
+        {
+            LevelMvm.FindCurrents(planes, cells, block, currents);
+            for (int i = 0; i < planes.BlockPlanes; i++)
+            {
+                int plane = (block * planes.BlockPlanes) + i;
+                int first = plane / planes.Pulses * planes.Lanes;
+                for (int m = first; m < Math.Min(first + planes.Lanes, vectors); m += 8)
+                {
+                    int count = Math.Min(8, Math.Min(first + planes.Lanes, vectors) - m);
+                    LevelMvm.TakeCurrents(planes, cells, currents, i, m - first, count, all.AsSpan(((plane % planes.Pulses * vectors) + m) * cells.Columns, count * cells.Columns));
+                }
+            }
+        }
+
+        return all;
     }
 }
