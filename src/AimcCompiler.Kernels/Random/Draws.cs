@@ -34,6 +34,44 @@ public static partial class Draws
         Fill(key, (uint)row, c2, c3, firstColumn, normals);
     }
 
+    /// <summary><see cref="NormalsOfKey"/> of several events, one after the other in memory: narrow runs are drawn two events together.</summary>
+    /// <param name="stream">Which devices.</param>
+    /// <param name="purpose">What for.</param>
+    /// <param name="keys">One an event.</param>
+    /// <param name="row">Weight row.</param>
+    /// <param name="firstColumn">First column of each run.</param>
+    /// <param name="columns">Columns of each run.</param>
+    /// <param name="normals">Keys x columns.</param>
+    [SkipLocalsInit]
+    public static void NormalsOfKeys(
+        in CellStream stream, DrawPurpose purpose, ReadOnlySpan<ulong> keys, int row, int firstColumn, int columns, Span<float> normals)
+    {
+        var (c2, c3) = Counters(in stream, purpose, row, firstColumn);
+        int offset = firstColumn % BlockColumns;
+        int done = 0;
+        if (Lanes16.IsSupported && offset + columns <= BlockColumns)
+        {
+            Span<uint> words = stackalloc uint[2 * BlockColumns];
+            Span<float> block = stackalloc float[2 * BlockColumns];
+            for (; done < keys.Length - 1; done += 2)
+            {
+                Philox.TwoKeys512(keys[done], keys[done + 1], (uint)(firstColumn / BlockColumns) * Philox.BlockCounters, (uint)row, c2, c3, words);
+                var target = columns == BlockColumns ? normals.Slice(done * columns, 2 * BlockColumns) : block;
+                Gaussian.Pairs512(words, target);
+                if (columns < BlockColumns)
+                {
+                    block.Slice(offset, columns).CopyTo(normals[(done * columns)..]);
+                    block.Slice(BlockColumns + offset, columns).CopyTo(normals[((done + 1) * columns)..]);
+                }
+            }
+        }
+
+        for (; done < keys.Length; done++)
+        {
+            Fill(keys[done], (uint)row, c2, c3, firstColumn, normals.Slice(done * columns, columns));
+        }
+    }
+
     /// <summary>One number in (0, 1) per column, named like <see cref="Normals"/>: odd multiples of 2^-24, as many below 1/2 as above.</summary>
     public static void Uniforms(in CellStream stream, DrawPurpose purpose, ulong extra, int row, int firstColumn, Span<float> uniforms)
     {

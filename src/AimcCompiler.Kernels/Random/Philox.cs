@@ -147,6 +147,55 @@ public static partial class Philox
         }
     }
 
+    /// <summary>One block of each of two keys, 64 words each: as <see cref="Block"/>. Needs AVX-512.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void TwoKeys512(ulong firstKey, ulong secondKey, uint c0, uint c1, uint c2, uint c3, Span<uint> words)
+    {
+        Debug.Assert(c0 % BlockCounters == 0 && words.Length >= 8 * BlockCounters);
+        var multiplier0 = Vector512.Create((ulong)Multiplier0).AsUInt32();
+        var multiplier1 = Vector512.Create((ulong)Multiplier1).AsUInt32();
+        var a0 = Vector512.Create((ulong)c0) + Vector512.Create(0ul, 1, 2, 3, 4, 5, 6, 7);
+        var b0 = a0 + Vector512.Create(8ul);
+        var a1 = Vector512.Create((ulong)c1);
+        var b1 = a1;
+        var a2 = Vector512.Create((ulong)c2);
+        var b2 = a2;
+        var a3 = Vector512.Create((ulong)c3);
+        var b3 = a3;
+        var (d0, e0, d1, e1) = (a0, b0, a1, a1);
+        var (d2, e2, d3, e3) = (a2, a2, a3, a3);
+        uint k0 = (uint)firstKey;
+        uint k1 = (uint)(firstKey >> 32);
+        uint l0 = (uint)secondKey;
+        uint l1 = (uint)(secondKey >> 32);
+        for (int round = 0; round < Rounds; round++)
+        {
+            var key0 = Vector512.Create((ulong)k0);
+            var key1 = Vector512.Create((ulong)k1);
+            Round(ref a0, ref a1, ref a2, ref a3, multiplier0, multiplier1, key0, key1);
+            Round(ref b0, ref b1, ref b2, ref b3, multiplier0, multiplier1, key0, key1);
+            key0 = Vector512.Create((ulong)l0);
+            key1 = Vector512.Create((ulong)l1);
+            Round(ref d0, ref d1, ref d2, ref d3, multiplier0, multiplier1, key0, key1);
+            Round(ref e0, ref e1, ref e2, ref e3, multiplier0, multiplier1, key0, key1);
+            k0 = unchecked(k0 + Weyl0);
+            k1 = unchecked(k1 + Weyl1);
+            l0 = unchecked(l0 + Weyl0);
+            l1 = unchecked(l1 + Weyl1);
+        }
+
+        var lowHalves = Vector512.Create(0u, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        ref uint first = ref MemoryMarshal.GetReference(words);
+        Avx512F.PermuteVar16x32x2(a0.AsUInt32(), lowHalves, b0.AsUInt32()).StoreUnsafe(ref first);
+        Avx512F.PermuteVar16x32x2(a1.AsUInt32(), lowHalves, b1.AsUInt32()).StoreUnsafe(ref first, 16);
+        Avx512F.PermuteVar16x32x2(a2.AsUInt32(), lowHalves, b2.AsUInt32()).StoreUnsafe(ref first, 32);
+        Avx512F.PermuteVar16x32x2(a3.AsUInt32(), lowHalves, b3.AsUInt32()).StoreUnsafe(ref first, 48);
+        Avx512F.PermuteVar16x32x2(d0.AsUInt32(), lowHalves, e0.AsUInt32()).StoreUnsafe(ref first, 64);
+        Avx512F.PermuteVar16x32x2(d1.AsUInt32(), lowHalves, e1.AsUInt32()).StoreUnsafe(ref first, 80);
+        Avx512F.PermuteVar16x32x2(d2.AsUInt32(), lowHalves, e2.AsUInt32()).StoreUnsafe(ref first, 96);
+        Avx512F.PermuteVar16x32x2(d3.AsUInt32(), lowHalves, e3.AsUInt32()).StoreUnsafe(ref first, 112);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Round(
         ref Vector512<ulong> c0,

@@ -167,6 +167,29 @@ public sealed class DrawsTests
         Assert.NotEqual(expected, normals);
     }
 
+    [Theory]
+    [InlineData(0, 64, 5)]
+    [InlineData(64, 64, 4)]
+    [InlineData(3, 17, 3)]
+    [InlineData(100, 28, 2)]
+    [InlineData(60, 8, 3)]
+    [InlineData(0, 256, 3)]
+    [InlineData(7, 1, 1)]
+    [InlineData(0, 64, 0)]
+    public void SeveralEventsAreDrawnAsOneByOne(int firstColumn, int columns, int events)
+    {
+        ulong[] keys = [.. Enumerable.Range(0, events).Select(i => Draws.EventKey(1, 2, (ulong)i))];
+        float[] expected = new float[events * columns];
+        for (int i = 0; i < events; i++)
+        {
+            Draws.NormalsOfKey(s_stream, DrawPurpose.Output, keys[i], 12, firstColumn, expected.AsSpan(i * columns, columns));
+        }
+
+        float[] normals = new float[events * columns];
+        Draws.NormalsOfKeys(s_stream, DrawPurpose.Output, keys, 12, firstColumn, columns, normals);
+        LaneContract.AssertSameBits(expected, normals);
+    }
+
     /// <summary>So many keys that words occur near 2^32, where the radius is 0, and below 2^8, where it is largest.</summary>
     [Theory]
     [InlineData(0, 1)]
