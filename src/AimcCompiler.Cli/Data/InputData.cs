@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using AimcCompiler.Core;
 
@@ -144,10 +145,21 @@ internal sealed class InputData : IDisposable
         if (_factor is not null)
         {
             float[] values = (float[])ElementCast.Cast(Where, type, data, TensorType.Float);
-            for (int i = 0; i < values.Length; i++)
+            for (int start = 0; start < values.Length; start += _inner)
             {
-                int channel = i / _inner % _factor.Length;
-                values[i] = (values[i] * _factor[channel]) - _offset![channel];
+                float factor = _factor[start / _inner % _factor.Length];
+                float offset = _offset![start / _inner % _factor.Length];
+                var plane = values.AsSpan(start, Math.Min(_inner, values.Length - start));
+                int i = 0;
+                for (; i <= plane.Length - Vector<float>.Count; i += Vector<float>.Count)
+                {
+                    ((new Vector<float>(plane[i..]) * factor) - new Vector<float>(offset)).CopyTo(plane[i..]);
+                }
+
+                for (; i < plane.Length; i++)
+                {
+                    plane[i] = (plane[i] * factor) - offset;
+                }
             }
 
             data = values;

@@ -101,7 +101,7 @@ public sealed class Tensor
             TensorType.Double => Array.ConvertAll((double[])Data, x => (float)x),
             TensorType.Float16 => Array.ConvertAll((Half[])Data, x => (float)x),
             TensorType.BFloat16 => Array.ConvertAll((ushort[])Data, x => BitConverter.UInt32BitsToSingle((uint)x << 16)),
-            TensorType.UInt8 => Array.ConvertAll((byte[])Data, x => (float)x),
+            TensorType.UInt8 => FromBytes((byte[])Data),
             TensorType.Int8 => Array.ConvertAll((sbyte[])Data, x => (float)x),
             TensorType.UInt16 => Array.ConvertAll((ushort[])Data, x => (float)x),
             TensorType.Int16 => Array.ConvertAll((short[])Data, x => (float)x),
@@ -112,6 +112,18 @@ public sealed class Tensor
             TensorType.Bool => Array.ConvertAll((bool[])Data, x => x ? 1f : 0f),
             _ => throw new NotSupportedException($"A tensor of {Type} has no numeric value."),
         };
+    }
+
+    /// <summary>Images come as bytes, many of them.</summary>
+    private static float[] FromBytes(byte[] bytes)
+    {
+        float[] floats = new float[bytes.Length];
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            floats[i] = bytes[i];
+        }
+
+        return floats;
     }
 
     /// <summary>The .NET element type that holds an ONNX element type.</summary>

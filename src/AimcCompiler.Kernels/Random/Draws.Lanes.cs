@@ -74,6 +74,12 @@ public static partial class Draws
     internal static void LaneNormals<TLanes>(ReadOnlySpan<uint> keys, uint c1, uint c2, uint c3, int firstColumn, int columns, Span<float> normals)
         where TLanes : struct, ILanes<TLanes>
     {
+        if (typeof(TLanes) == typeof(Lanes16) && (firstColumn % BlockColumns) + columns <= Philox.BlockCounters)
+        {
+            LaneNormals512(keys, c1, c2, c3, firstColumn, columns, normals);
+            return;
+        }
+
         Span<uint> counters = stackalloc uint[4 * LaneCount];
         Span<uint> words = stackalloc uint[4 * LaneCount];
         counters.Slice(LaneCount, LaneCount).Fill(c1);
@@ -106,6 +112,25 @@ public static partial class Draws
                     int first = start + (32 * pair) + i - firstColumn;
                     Store<TLanes>(words[(2 * pair * LaneCount)..], first, first + 16, columns, normals);
                 }
+            }
+        }
+    }
+
+    /// <summary>Columns of which each has a counter of its own, two at a time.</summary>
+    private static void LaneNormals512(ReadOnlySpan<uint> keys, uint c1, uint c2, uint c3, int firstColumn, int columns, Span<float> normals)
+    {
+        Span<uint> words = stackalloc uint[4 * LaneCount];
+        Span<float> pairs = stackalloc float[4 * LaneCount];
+        uint counter = (uint)((firstColumn / BlockColumns * Philox.BlockCounters) + (firstColumn % BlockColumns));
+        for (int c = 0; c < columns; c += 2)
+        {
+            Philox.FirstWords512(keys, counter + (uint)c, c1, c2, c3, words);
+            Philox.FirstWords512(keys, counter + (uint)c + 1, c1, c2, c3, words[(2 * LaneCount)..]);
+            Gaussian.Pairs512(words, pairs);
+            pairs[..LaneCount].CopyTo(normals[(c * LaneCount)..]);
+            if (c + 1 < columns)
+            {
+                pairs.Slice(2 * LaneCount, LaneCount).CopyTo(normals[((c + 1) * LaneCount)..]);
             }
         }
     }

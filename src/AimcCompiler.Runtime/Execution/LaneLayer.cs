@@ -31,6 +31,8 @@ internal sealed class LaneLayer
     private readonly ulong[] _samples = new ulong[Lanes];
     private readonly uint[] _ordinals = new uint[Lanes];
     private readonly uint[] _keys = new uint[2 * Lanes];
+    private LaneScratch _scratch = new();
+    private VectorGatherer? _gatherer;
 
     /// <param name="layer">One that without an <see cref="Obstacle"/>.</param>
     /// <param name="physics">Its tiles.</param>
@@ -61,6 +63,18 @@ internal sealed class LaneLayer
         : !layer.Centers.IsEmpty ? "columns have centers"
         : null;
 
+    /// <summary>The vectors are another tensor's.</summary>
+    private void Begin(VectorGatherer gatherer)
+    {
+        if (_gatherer is null || !gatherer.InputShape.AsSpan()[1..].SequenceEqual(_gatherer.InputShape.AsSpan()[1..]))
+        {
+            _scratch = new LaneScratch();
+        }
+
+        _gatherer = gatherer;
+        _scratch.Images?.Forget();
+    }
+
     /// <summary>Runs up to sixteen vectors; false where they need another way: an input is not finite, the layer has no positive scale, or a conversion clips and is to
     /// be tried again.</summary>
     /// <param name="gatherer">Reads and writes tensors.</param>
@@ -72,8 +86,13 @@ internal sealed class LaneLayer
     /// <param name="clipped">Counts conversions.</param>
     public bool TryRun(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, Span<float> output, ref long clipped)
     {
+        if (!ReferenceEquals(gatherer, _gatherer))
+        {
+            Begin(gatherer);
+        }
+
         var codes = _codes.AsSpan(0, _layer.Rows * Lanes);
-        gatherer.GatherLanes(input, first, count, _codes);
+        gatherer.GatherLanes(input, first, count, _scratch, _codes);
         bool isFinite = LaneConverters.Scale(codes, _scales);
         if (_staticScale is { } scale)
         {
@@ -89,11 +108,7 @@ internal sealed class LaneLayer
         bool isNoisy = _normals.Length > 0;
         if (isNoisy)
         {
-            for (int i = 0; i < count; i++)
-            {
-                (_samples[i], _ordinals[i]) = names[first + i];
-            }
-
+            names.Fill(first, _samples.AsSpan(0, count), _ordinals.AsSpan(0, count));
             Draws.EventKeys(_options.Seed, _options.Instance, _samples, _ordinals, 0, _keys);
         }
 
@@ -117,9 +132,10 @@ internal sealed class LaneLayer
         }
 
         clipped += clips;
+        double codeScale = _physics.CodeScale;
         for (int i = 0; i < Lanes; i++)
         {
-            _outputScales[i] = _physics.CodeScale * _scales[i];
+            _outputScales[i] = codeScale * _scales[i];
         }
 
         LaneConverters.Scale(_sums, _weight, _outputScales, _layer.Scales.AsSpan(), _layer.Bias.AsSpan(), _currents);

@@ -403,10 +403,10 @@ internal sealed class LayerExecutor
                 vectors = _inputs;
             }
 
+            names.Fill(first, _samples.AsSpan(0, count), _ordinals.AsSpan(0, count));
             for (int m = 0; m < count; m++)
             {
                 var vector = vectors.Slice(m * _rows, _rows);
-                (_samples[m], _ordinals[m]) = names[first + m];
                 _scales[m] = staticScale ?? Scale(vector);
                 if (codesFirst)
                 {

@@ -9,7 +9,7 @@ internal abstract partial class VectorGatherer
 
     private sealed partial class Matrix
     {
-        public override void GatherLanes(ReadOnlySpan<float> input, int first, int count, Span<float> destination)
+        public override void GatherLanes(ReadOnlySpan<float> input, int first, int count, LaneScratch scratch, Span<float> destination)
         {
             if (count < Lanes)
             {
@@ -45,57 +45,73 @@ internal abstract partial class VectorGatherer
 
     private sealed partial class Convolution
     {
-        public override void GatherLanes(ReadOnlySpan<float> input, int first, int count, Span<float> destination)
+        public override void GatherLanes(ReadOnlySpan<float> input, int first, int count, LaneScratch scratch, Span<float> destination)
         {
             int kernelSize = _kernel[0] * _kernel[1] * _kernel[2];
+            int rows = _channels * kernelSize;
             if (count < Lanes)
             {
-                destination[..(_channels * kernelSize * Lanes)].Clear();
+                destination[..(rows * Lanes)].Clear();
             }
 
-            Span<Run> runs = stackalloc Run[Lanes];
-            runs = runs[..Runs(first, count, runs)];
-            int plane = _input[0] * _input[1] * _input[2];
-            int width = _input[2];
-            int row = 0;
-            for (int c = 0; c < _channels; c++)
+            if (scratch.Images is null)
             {
-                for (int k = 0; k < kernelSize; k++)
+                int[] end = [.. Enumerable.Range(0, 3).Select(a => Math.Max(0, ((_output[a] - 1) * _strides[a]) + ((_kernel[a] - 1) * _dilations[a]) + 1 - _pads[a] - _input[a]))];
+                scratch.Images = new PaddedImages(_channels, _input, _pads, end);
+                scratch.Offsets = [.. Enumerable.Range(0, rows).Select(row => Offset(scratch.Images, row))];
+            }
+
+            var images = scratch.Images;
+            ReadOnlySpan<int> offsets = scratch.Offsets;
+            for (int lane = 0; lane < count;)
+            {
+                int image = (first + lane) / _positions;
+                int position = (first + lane) % _positions;
+                int x = position % _output[2];
+                int length = Math.Min(count - lane, _output[2] - x);
+                int start = (position / (_output[1] * _output[2]) * _strides[0] * images.Plane) + (position / _output[2] % _output[1] * _strides[1] * images.Width) + (x * _strides[2]);
+                CopyRun(images.Read(input, image).AsSpan(start), offsets, length, destination[lane..]);
+                lane += length;
+            }
+        }
+
+        /// <summary>Inputs of one run of vectors along the last axis.</summary>
+        private void CopyRun(ReadOnlySpan<float> image, ReadOnlySpan<int> offsets, int length, Span<float> destination)
+        {
+            int step = _strides[2];
+            if (step == 1 && length > 2)
+            {
+                // Lanes beyond the run are another run's, which keeps them.
+                var mask = Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(length)).AsSingle();
+                for (int row = 0; row < offsets.Length; row++)
                 {
-                    int dz = k / (_kernel[1] * _kernel[2]) * _dilations[0];
-                    int dy = k / _kernel[2] % _kernel[1] * _dilations[1];
-                    int dx = k % _kernel[2] * _dilations[2];
-                    foreach (ref readonly var run in runs)
-                    {
-                        int z = run.Z + dz;
-                        int y = run.Y + dy;
-                        int x = run.X + dx;
-                        var target = destination[((row * Lanes) + run.Lane)..];
-                        if ((uint)z >= (uint)_input[0] || (uint)y >= (uint)_input[1])
-                        {
-                            target[..run.Length].Clear();
-                            continue;
-                        }
+                    var target = destination.Slice(row * Lanes, Lanes);
+                    Vector512.ConditionalSelect(mask, Vector512.Create(image.Slice(offsets[row], Lanes)), Vector512.Create<float>(target)).CopyTo(target);
+                }
 
-                        int line = (((run.Image * _channels) + c) * plane) + (((z * _input[1]) + y) * width);
-                        if (_strides[2] == 1 && x >= 0 && x + run.Length <= width && line + x + Lanes <= input.Length)
-                        {
-                            // What is written beyond the run is written again, by the next run or the next row.
-                            Vector512.Create(input[(line + x)..]).CopyTo(target);
-                            continue;
-                        }
+                return;
+            }
 
-                        var source = input.Slice(line, width);
-                        for (int i = 0; i < run.Length; i++)
-                        {
-                            int at = x + (i * _strides[2]);
-                            target[i] = (uint)at < (uint)width ? source[at] : 0f;
-                        }
-                    }
-
-                    row++;
+            for (int row = 0; row < offsets.Length; row++)
+            {
+                var source = image.Slice(offsets[row], ((length - 1) * step) + 1);
+                var target = destination.Slice(row * Lanes, length);
+                for (int i = 0; i < target.Length; i++)
+                {
+                    target[i] = source[i * step];
                 }
             }
+        }
+
+        /// <summary>Where an input of a window lies from the window's beginning.</summary>
+        private int Offset(PaddedImages images, int row)
+        {
+            int size = _kernel[0] * _kernel[1] * _kernel[2];
+            int k = row % size;
+            return (row / size * images.Channel)
+                + (k / (_kernel[1] * _kernel[2]) * _dilations[0] * images.Plane)
+                + (k / _kernel[2] % _kernel[1] * _dilations[1] * images.Width)
+                + (k % _kernel[2] * _dilations[2]);
         }
 
         public override void ScatterLanes(ReadOnlySpan<float> results, int first, int count, Span<float> output)
@@ -114,37 +130,5 @@ internal abstract partial class VectorGatherer
                 done += length;
             }
         }
-
-        /// <summary>Splits vectors into runs along the last axis of one image; returns how many.</summary>
-        private int Runs(int first, int count, Span<Run> runs)
-        {
-            int found = 0;
-            for (int lane = 0; lane < count;)
-            {
-                int image = (first + lane) / _positions;
-                int position = (first + lane) % _positions;
-                int x = position % _output[2];
-                int length = Math.Min(count - lane, _output[2] - x);
-                runs[found++] = new Run(
-                    lane,
-                    length,
-                    image,
-                    (position / (_output[1] * _output[2]) * _strides[0]) - _pads[0],
-                    (position / _output[2] % _output[1] * _strides[1]) - _pads[1],
-                    (x * _strides[2]) - _pads[2]);
-                lane += length;
-            }
-
-            return found;
-        }
-
-        /// <summary>Vectors that follow each other along the last axis.</summary>
-        /// <param name="Lane">The first one's lane.</param>
-        /// <param name="Length">How many.</param>
-        /// <param name="Image">Of the batch.</param>
-        /// <param name="Z">Where the first one's kernel begins.</param>
-        /// <param name="Y">Likewise.</param>
-        /// <param name="X">Likewise.</param>
-        private readonly record struct Run(int Lane, int Length, int Image, int Z, int Y, int X);
     }
 }

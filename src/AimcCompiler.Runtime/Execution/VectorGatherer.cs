@@ -12,6 +12,9 @@ internal abstract partial class VectorGatherer
     /// <summary>Vectors of the whole tensor.</summary>
     public abstract int Vectors { get; }
 
+    /// <summary>Shape of the input tensor.</summary>
+    public ImmutableArray<long> InputShape { get; private set; }
+
     /// <summary>Shape of the output tensor.</summary>
     public abstract ImmutableArray<long> OutputShape { get; }
 
@@ -26,18 +29,24 @@ internal abstract partial class VectorGatherer
 
     /// <summary>Copies up to sixteen vectors side by side: input k of vector first + i to destination[16 k + i], anything beyond the last vector. The
     /// destination has room for sixteen more.</summary>
-    public abstract void GatherLanes(ReadOnlySpan<float> input, int first, int count, Span<float> destination);
+    /// <remarks>The scratch belongs to one thread and one layer, and is forgotten between tensors.</remarks>
+    public abstract void GatherLanes(ReadOnlySpan<float> input, int first, int count, LaneScratch scratch, Span<float> destination);
 
     /// <summary>Writes results that lie side by side: column c of vector first + i from results[16 c + i].</summary>
     public abstract void ScatterLanes(ReadOnlySpan<float> results, int first, int count, Span<float> output);
 
     /// <exception cref="DiagnosticException">The tensor's shape does not fit the layer.</exception>
-    public static VectorGatherer Create(MappedLayer layer, ImmutableArray<long> shape) => layer.View switch
+    public static VectorGatherer Create(MappedLayer layer, ImmutableArray<long> shape)
     {
-        MatrixView view => new Matrix(layer, view, shape),
-        ConvolutionView view => new Convolution(layer, view, shape),
-        _ => throw new System.Diagnostics.UnreachableException(),
-    };
+        VectorGatherer gatherer = layer.View switch
+        {
+            MatrixView view => new Matrix(layer, view, shape),
+            ConvolutionView view => new Convolution(layer, view, shape),
+            _ => throw new System.Diagnostics.UnreachableException(),
+        };
+        gatherer.InputShape = shape;
+        return gatherer;
+    }
 
     private static DiagnosticException Wrong(MappedLayer layer, ImmutableArray<long> shape, string needed) =>
         new(Descriptors.WrongShape, $"layer '{layer.Name}' ({layer.Op})", $"got an input of shape {Tensor.Format(shape)}, it takes {needed}");
@@ -330,4 +339,13 @@ internal abstract partial class VectorGatherer
             (ends[2 * _taps], ends[(2 * _taps) + 1]) = (taken, zeros);
         }
     }
+}
+
+/// <summary>What a thread keeps between the groups of sixteen vectors of one tensor.</summary>
+internal sealed class LaneScratch
+{
+    public PaddedImages? Images { get; set; }
+
+    /// <summary>Where a window's inputs lie from its beginning.</summary>
+    public int[] Offsets { get; set; } = [];
 }

@@ -21,9 +21,25 @@ internal readonly struct VectorNames
     /// <summary>MVMs of one sample.</summary>
     public int PerSample { get; }
 
-    public (ulong Sample, uint Ordinal) this[int vector] => (
-        (ulong)(_firstSample + (vector / _inner % _samples)),
-        _firstOrdinal + (uint)((vector / (_inner * _samples) * _inner) + (vector % _inner)));
+    /// <summary>The names of vectors from one on.</summary>
+    /// <param name="first">The first.</param>
+    /// <param name="samples">Indices of the samples, one a vector.</param>
+    /// <param name="ordinals">Ordinals of the MVMs, one a vector.</param>
+    public void Fill(int first, Span<ulong> samples, Span<uint> ordinals)
+    {
+        int outer = first / _inner;
+        int inner = first % _inner;
+        for (int done = 0; done < samples.Length; outer++, inner = 0)
+        {
+            ulong sample = (ulong)(_firstSample + (outer % _samples));
+            uint ordinal = _firstOrdinal + (uint)(outer / _samples * _inner);
+            for (; inner < _inner && done < samples.Length; inner++, done++)
+            {
+                samples[done] = sample;
+                ordinals[done] = ordinal + (uint)inner;
+            }
+        }
+    }
 
     /// <param name="layer">The layer.</param>
     /// <param name="shape">Of its input.</param>

@@ -28,6 +28,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
     private float[] _terms = [];
     private float[] _uniforms = [];
     private int[] _inputSquares = [];
+    private readonly bool[] _hasSquares = new bool[physics.Input.PulseWeights.Length];
     private float[] _readSquares = [];
     private float[] _columnVariances = [];
     private float[] _magnitudes = [];
@@ -131,6 +132,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         int sumStride = SumStride(columns);
         int sumCount = PackedMvm.Padded(vectors) * sumStride;
         int packedCount = PackedMvm.Padded(vectors) * rows;
+        Array.Clear(_hasSquares);
         Grow(ref _columns, sumCount);
         Grow(ref _draws, vectors * columns);
         Grow(ref _units, vectors);
@@ -487,9 +489,17 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         Grow(ref _columnVariances, PackedMvm.Padded(vectors) * sumStride);
         if (Physics.Input.Bits is not null && !Physics.HasDrivers && block.WholeVariance(slice, negative, Physics.Input.MaxPulse) is { } variance)
         {
-            Grow(ref _inputSquares, vectors * variance.SquaresStride);
-            variance.Square(read.Drives, read.Stride, vectors, _inputSquares);
-            variance.Multiply(_inputSquares, vectors, _columnVariances, sumStride);
+            // Of one pulse, for all slices.
+            int count = vectors * variance.SquaresStride;
+            Grow(ref _inputSquares, _hasSquares.Length * count);
+            var squares = _inputSquares.AsSpan(read.Pulse * count, count);
+            if (!_hasSquares[read.Pulse])
+            {
+                _hasSquares[read.Pulse] = true;
+                variance.Square(read.Drives, read.Stride, vectors, squares);
+            }
+
+            variance.Multiply(squares, vectors, _columnVariances, sumStride);
             return;
         }
 

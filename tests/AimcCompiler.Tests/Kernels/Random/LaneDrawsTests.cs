@@ -21,6 +21,7 @@ public sealed class LaneDrawsTests
     [Theory]
     [InlineData(0, 1)]
     [InlineData(0, 24)]
+    [InlineData(64, 7)]
     [InlineData(3, 40)]
     [InlineData(60, 70)]
     public void NormalsAreThoseOfTheirKeys(int firstColumn, int columns)
