@@ -150,10 +150,12 @@ internal sealed class InputData : IDisposable
                 float factor = _factor[start / _inner % _factor.Length];
                 float offset = _offset![start / _inner % _factor.Length];
                 var plane = values.AsSpan(start, Math.Min(_inner, values.Length - start));
+                ref float element = ref MemoryMarshal.GetReference(plane);
+                Vector<float> offsets = new(offset);
                 int i = 0;
                 for (; i <= plane.Length - Vector<float>.Count; i += Vector<float>.Count)
                 {
-                    ((new Vector<float>(plane[i..]) * factor) - new Vector<float>(offset)).CopyTo(plane[i..]);
+                    ((Vector.LoadUnsafe(ref element, (nuint)i) * factor) - offsets).StoreUnsafe(ref element, (nuint)i);
                 }
 
                 for (; i < plane.Length; i++)

@@ -21,7 +21,7 @@ public static class LaneConverters
         for (int i = 0; i < values.Length; i += Lanes)
         {
             var x = Vector512.LoadUnsafe(ref value, (nuint)i);
-            largest = Vector512.Max(largest, Vector512.Abs(x));
+            largest = Vector512.MaxNative(largest, Vector512.Abs(x));
             poison += x * Vector512<float>.Zero;
         }
 

@@ -168,12 +168,14 @@ internal sealed class LayerExecutor
         return new Tensor(TensorType.Float, gatherer.OutputShape, output);
     }
 
-    /// <summary>Vectors of a strip: few strips, but one for every thread where there are vectors enough, of whole register tiles.</summary>
+    /// <summary>Vectors of a strip: few strips, but as many for every thread where there are vectors enough, in the pieces that a product takes at once.</summary>
     private int Strip(int vectors)
     {
-        int strips = Math.Max((vectors + MaximumStrip - 1) / MaximumStrip, Math.Min(_options.Threads, (vectors + PackedMvm.Tile - 1) / PackedMvm.Tile));
-        int strip = (vectors + Math.Max(strips, 1) - 1) / Math.Max(strips, 1);
-        return Math.Max(PackedMvm.Tile, (strip + PackedMvm.Tile - 1) / PackedMvm.Tile * PackedMvm.Tile);
+        int piece = RunsInLanes ? LaneMvm.Lanes : RunsAsLevels ? LevelEngine.Register : PackedMvm.Quad;
+        int threads = Math.Max(1, Math.Min(_options.Threads, (vectors + PackedMvm.Tile - 1) / PackedMvm.Tile));
+        int strips = (vectors + (threads * MaximumStrip) - 1) / (threads * MaximumStrip) * threads;
+        int strip = (vectors + Math.Max(1, strips) - 1) / Math.Max(1, strips);
+        return Math.Max(piece, (strip + piece - 1) / piece * piece);
     }
 
     /// <summary>The layer's input scale, or null where each vector has its own.</summary>
@@ -287,11 +289,13 @@ internal sealed class LayerExecutor
         return Math.Max(total / ((double)rows * columns), 1e-4);
     }
 
+    private bool RunsAsLevels => _path == LayerPath.Tiles && _options.Engine == EngineKind.Fast && LevelEngine.Obstacle(_physics, _options) is null;
+
     private Worker Rent() => _idle.TryTake(out var worker) ? worker : new Worker(this);
 
     private TileEngine Engine() => _options.Engine == EngineKind.Stepwise
         ? new StepwiseEngine(_physics, _options)
-        : LevelEngine.Obstacle(_physics, _options) is null ? new LevelEngine(_physics, _options) : new FastEngine(_physics, _options);
+        : RunsAsLevels ? new LevelEngine(_physics, _options) : new FastEngine(_physics, _options);
 
     /// <summary>One thread's buffers.</summary>
     private sealed class Worker

@@ -17,6 +17,9 @@ internal sealed class LevelEngine : TileEngine
     private readonly PulsePlanes _planes;
     private readonly CountConverter[] _converters;
 
+    /// <summary>Vectors that a look-up takes at once.</summary>
+    public const int Register = 64;
+
     /// <summary>By polarity: what each pulse counts.</summary>
     private readonly float[][] _weights;
 

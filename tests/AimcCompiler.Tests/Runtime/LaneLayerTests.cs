@@ -124,7 +124,10 @@ public sealed class LaneLayerTests
         Columns = 64,
         Input = t.Input with
         {
-            Bits = 6, Management = InputManagement.AbsMax, DynamicScale = true, BoundManagement = managesBounds ? new BoundManagement { MaxFactor = 1000, MaxResolution = 0.25 } : null,
+            Bits = 6,
+            Management = InputManagement.AbsMax,
+            DynamicScale = true,
+            BoundManagement = managesBounds ? new BoundManagement { MaxFactor = 1000, MaxResolution = 0.25 } : null,
         },
         Adc = t.Adc with { Bits = 7, Range = AdcRange.Fixed, Bound = bounds },
         Noise = t.Noise with { Output = 0.05 },
