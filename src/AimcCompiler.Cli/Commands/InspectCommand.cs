@@ -37,6 +37,13 @@ public static class InspectCommand
         return command;
     }
 
+    /// <summary>How the simulator computes a layer of the program.</summary>
+    internal static Func<int, SimulationReport> SimulationOf(MappedProgram program) => layer =>
+    {
+        var method = LayerMethod.Of(program, layer);
+        return new SimulationReport(method.Path, method.Why);
+    };
+
     private sealed record Request(string Format, string? Layer, int? Tile, bool All);
 
     private static void Write(AimcConsole console, MappedProgram program, Request request, string? file)
@@ -57,7 +64,7 @@ public static class InspectCommand
         }
         else if (request.Layer is { } name)
         {
-            LayerDetail detail = LayerDetail.Of(program, name, Simulation);
+            LayerDetail detail = LayerDetail.Of(program, name, SimulationOf(program));
             Write(console, request, file, () => ReportJson.Write(detail), c => TextReport.Write(c, detail));
         }
         else if (request.Tile is { } tile)
@@ -67,14 +74,8 @@ public static class InspectCommand
         }
         else
         {
-            MappingReport report = MappingReport.Of(program, Simulation);
+            MappingReport report = MappingReport.Of(program, SimulationOf(program));
             Write(console, request, file, () => ReportJson.Write(report), c => TextReport.Write(c, report, request.All));
-        }
-
-        SimulationReport Simulation(int layer)
-        {
-            var method = LayerMethod.Of(program, layer);
-            return new SimulationReport(method.Path, method.Why);
         }
     }
 

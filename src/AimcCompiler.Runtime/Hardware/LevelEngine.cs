@@ -229,7 +229,7 @@ internal sealed class LevelEngine : TileEngine
                         int row = (m - first) % Group;
                         if (row == 0)
                         {
-                            LevelMvm.TakeCurrents(_planes, cells, _currents, i, m - first, Math.Min(Group, vectors - m), _rows);
+                            LevelMvm.TakeCurrents(_planes, cells, _currents, i, m - first, Math.Min(Group, Math.Min(vectors, first + _planes.Lanes) - m), _rows);
                         }
 
                         OutputDraws(block, slice, events, m, pulseKey, _draws.AsSpan(0, columns));
