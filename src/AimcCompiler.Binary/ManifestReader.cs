@@ -175,6 +175,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
         Inputs = Array(partition.Inputs),
         Outputs = Array(partition.Outputs),
         Operations = partition.Operations,
+        IsThreadInvariant = partition.IsThreadInvariant,
     };
 
     private static Instruction ToInstruction(Proto.Instruction instruction, int index, bool isInLoop) => instruction.StepCase switch

@@ -136,6 +136,7 @@ internal static class ManifestWriter
             Name = partition.Name,
             SectionModel = add(SectionKind.Model, partition.Model),
             Operations = partition.Operations,
+            IsThreadInvariant = partition.IsThreadInvariant,
         };
         result.SectionWeights.AddRange(partition.Weights.Select(w => add(SectionKind.ModelWeights, w)));
         result.Inputs.AddRange(partition.Inputs);

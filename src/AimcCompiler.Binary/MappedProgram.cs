@@ -211,6 +211,9 @@ public sealed record DigitalPartition
 
     /// <summary>Scalar operations of one inference, for the estimate of digital time and energy.</summary>
     public required long Operations { get; init; }
+
+    /// <summary>Its operators make every output element alone and in one order: any number of threads gives the same bits.</summary>
+    public bool IsThreadInvariant { get; init; }
 }
 
 /// <summary>One step of a program. A closed hierarchy.</summary>

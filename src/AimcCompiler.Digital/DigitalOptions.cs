@@ -7,6 +7,9 @@ namespace AimcCompiler.Digital;
 /// <param name="Optimize">Lets ONNX Runtime fuse and rearrange the graph.</param>
 public sealed record DigitalOptions(int Threads = 1, bool Optimize = true)
 {
+    /// <summary>Operators run on threads that all such sessions of the process share, as many as there are cores; <see cref="Threads"/> does not count then.</summary>
+    public bool SharesThreads { get; init; }
+
     /// <summary>Where ONNX Runtime refuses what it optimized, the model runs as it is.</summary>
     public bool MayRunAsItIs { get; init; }
 

@@ -16,9 +16,10 @@ public static class DigitalRuntime
     {
         if (OrtEnv.IsCreated) return;
 
-        var options = new EnvironmentCreationOptions { logId = "aimc", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
         try
         {
+            using OrtThreadingOptions threads = new() { GlobalIntraOpNumThreads = Environment.ProcessorCount, GlobalInterOpNumThreads = 1, GlobalSpinControl = false };
+            EnvironmentCreationOptions options = new() { logId = "aimc", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, threadOptions = threads };
             OrtEnv.CreateInstanceWithOptions(ref options);
         }
         catch (OnnxRuntimeException) when (OrtEnv.IsCreated)

@@ -73,47 +73,43 @@ public sealed class DigitalSession : IDisposable
     public IReadOnlyList<Tensor> Run(
         IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyList<string>? outputs = null, CancellationToken cancellation = default)
     {
-        var values = new Dictionary<string, OrtValue>(inputs.Count);
+        List<OrtValue> values = new(inputs.Count);
         try
         {
-            foreach (var (name, tensor) in inputs) values.Add(name, DigitalRuntime.Guard(tensor.ToOrtValue));
-
-            using var results = RunCore(values, outputs, cancellation);
+            values.AddRange(inputs.Values.Select(tensor => DigitalRuntime.Guard(tensor.ToOrtValue)));
+            using var results = RunCore([.. inputs.Keys], values, outputs, cancellation);
             return [.. results.Select((result, i) => Named(result, outputs?[i] ?? _outputNames[i]))];
         }
         finally
         {
-            foreach (var value in values.Values) value.Dispose();
+            values.ForEach(v => v.Dispose());
         }
     }
 
     /// <summary>Runs the model on values, which pass from session to session uncopied; the caller disposes of the results.</summary>
     /// <exception cref="DigitalException">A name, type or shape does not fit, or an operator fails.</exception>
     public IReadOnlyList<DigitalValue> Run(
-        IReadOnlyDictionary<string, DigitalValue> inputs, IReadOnlyList<string>? outputs = null, CancellationToken cancellation = default)
-    {
-        var values = inputs.ToDictionary(input => input.Key, input => input.Value.Ort);
-        return [.. Run(values, outputs, cancellation).Select(result => new DigitalValue(result))];
-    }
+        IReadOnlyDictionary<string, DigitalValue> inputs, IReadOnlyList<string>? outputs = null, CancellationToken cancellation = default) =>
+        Run([.. inputs.Keys], [.. inputs.Values], outputs, cancellation);
 
-    /// <summary>Runs the model on ONNX Runtime's own values; the caller disposes of the results.</summary>
+    /// <summary>The same with names and values beside each other.</summary>
     /// <exception cref="DigitalException">A name, type or shape does not fit, or an operator fails.</exception>
-    public IReadOnlyList<OrtValue> Run(
-        IReadOnlyDictionary<string, OrtValue> inputs, IReadOnlyList<string>? outputs = null, CancellationToken cancellation = default)
+    public IReadOnlyList<DigitalValue> Run(
+        IReadOnlyList<string> names, IReadOnlyList<DigitalValue> inputs, IReadOnlyList<string>? outputs = null, CancellationToken cancellation = default)
     {
         // The collection itself owns nothing but its elements, and those go to the caller.
-        var results = RunCore(inputs, outputs, cancellation).ToArray();
+        var results = RunCore(names, [.. inputs.Select(i => i.Ort)], outputs, cancellation).ToArray();
         for (int i = 0; i < results.Length; i++)
         {
             // A result over an input's memory would outlive its pin.
-            if (inputs.Values.Any(input => DigitalValue.SharesMemory(input, results[i])))
+            if (inputs.Any(input => DigitalValue.SharesMemory(input.Ort, results[i])))
             {
                 using var alias = results[i];
                 results[i] = alias.ToTensor().ToOrtValue();
             }
         }
 
-        return results;
+        return [.. results.Select(result => new DigitalValue(result))];
     }
 
     public void Dispose()
@@ -166,6 +162,7 @@ public sealed class DigitalSession : IDisposable
         settings.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         settings.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
         settings.AddSessionConfigEntry("session.disable_prepacking", options.SparesMemory ? "1" : "0");
+        if (options.SharesThreads) settings.DisablePerSessionThreads();
         foreach (var (name, size) in options.FreeDimensions) settings.AddFreeDimensionOverrideByName(name, size);
         return settings;
     }
@@ -199,16 +196,16 @@ public sealed class DigitalSession : IDisposable
         : throw new DigitalException($"Output '{name}' is {value.OnnxType}, not a tensor.");
 
     private IDisposableReadOnlyCollection<OrtValue> RunCore(
-        IReadOnlyDictionary<string, OrtValue> inputs, IReadOnlyList<string>? outputs, CancellationToken cancellation)
+        IReadOnlyList<string> names, IReadOnlyList<OrtValue> inputs, IReadOnlyList<string>? outputs, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        if (!cancellation.CanBeCanceled) return DigitalRuntime.Guard(() => _session.Run(_quiet, inputs, outputs ?? _outputNames));
+        if (!cancellation.CanBeCanceled) return DigitalRuntime.Guard(() => _session.Run(_quiet, names, inputs, outputs ?? _outputNames));
 
         using var options = NewRunOptions();
         using var registration = cancellation.Register(() => options.Terminate = true);
         try
         {
-            return DigitalRuntime.Guard(() => _session.Run(options, inputs, outputs ?? _outputNames));
+            return DigitalRuntime.Guard(() => _session.Run(options, names, inputs, outputs ?? _outputNames));
         }
         catch (DigitalException) when (cancellation.IsCancellationRequested)
         {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -62,8 +63,9 @@ public sealed class DigitalValue : IDisposable
         ? _value.GetTensorDataAsSpan<float>()
         : throw new DigitalException($"A tensor of {TensorFacts.Type} has no floats.");
 
-    /// <summary>The tensor that this value was made over, or that was read from it; null = its elements are ONNX Runtime's alone.</summary>
-    public Tensor? Held => _tensor;
+    /// <summary>The same as memory, for whoever reads it from several threads.</summary>
+    /// <exception cref="DigitalException">The value is not a tensor of floats.</exception>
+    public ReadOnlyMemory<float> FloatMemory => _tensor is { Type: TensorType.Float } tensor ? tensor.Floats : new FloatElements(_value).Memory;
 
     internal OrtValue Ort => _value;
 
@@ -116,4 +118,20 @@ public sealed class DigitalValue : IDisposable
     /// <summary>Only tensors of these types can lie in an array of ours.</summary>
     private static bool HasBytes(OrtValue value) =>
         value.IsTensor && (TensorType)(int)value.GetTensorTypeAndShape().ElementDataType is not TensorType.String and var type && Enum.IsDefined(type) && !Tensor.IsPacked(type);
+
+    /// <summary>The elements of a tensor of floats in ONNX Runtime's memory, which does not move.</summary>
+    private sealed class FloatElements(OrtValue value) : MemoryManager<float>
+    {
+        public override Span<float> GetSpan() => value.GetTensorMutableDataAsSpan<float>();
+
+        public override MemoryHandle Pin(int elementIndex = 0) => throw new NotSupportedException("The elements are read as a span.");
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
 }

@@ -20,6 +20,9 @@ public sealed class Session : IDisposable
 
     private readonly FloatArrays _arrays = new();
 
+    /// <summary>Cores are free while a digital partition runs.</summary>
+    private readonly bool _isAlone;
+
     /// <param name="program">A verified program.</param>
     /// <param name="options">Seed, instance, time, engine.</param>
     /// <param name="partitions">Sessions of the digital partitions to share with other sessions of the program; null = its own.</param>
@@ -56,6 +59,7 @@ public sealed class Session : IDisposable
         _layers = options.ThreadsOfALayer is { } threads && threads != options.Threads
             ? [.. layers.Select((layer, i) => new LayerExecutor(program, i, device, options with { Threads = threads }, path, observers?.Invoke(i), layer) { Arrays = _arrays })]
             : [.. layers];
+        _isAlone = (options.ThreadsOfALayer ?? options.Threads) > 1;
         _ownsPartitions = partitions is null;
         _partitions = partitions ?? new DigitalPartitions(program);
         _isInput = new bool[program.Values.Length];
@@ -200,9 +204,6 @@ public sealed class Session : IDisposable
         /// <summary>Arrays that go back when their value has passed.</summary>
         private readonly float[]?[] _rented = new float[]?[values.Length];
 
-        /// <summary>What layers read of values that lie in ONNX Runtime's memory.</summary>
-        private readonly Tensor?[] _read = new Tensor?[values.Length];
-
         public void Run(Instruction instruction)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -211,15 +212,15 @@ public sealed class Session : IDisposable
                 case MvmInstruction mvm:
                     var layer = _program.Layers[mvm.Layer];
                     int tiles = layer.SharesTilesOf ?? mvm.Layer;
-                    var input = Read(layer.Input);
-                    var output = session._layers[mvm.Layer].Run(input, samples, firstSample, _done[tiles], out uint done);
+                    var input = values[layer.Input]!;
+                    var output = Run(session._layers[mvm.Layer], input, _done[tiles], out uint done);
                     _done[tiles] += done;
-                    observe?.Invoke(mvm.Layer, input, output);
+                    observe?.Invoke(mvm.Layer, input.ToTensor(), output);
                     values[layer.Output] = new DigitalValue(Convert(output, _program.Values[layer.Output].Type));
                     Keep(layer.Output, output.Floats);
                     break;
                 case DigitalInstruction digital:
-                    session._partitions.Run(digital.Partition, values, cancellation);
+                    session._partitions.Run(digital.Partition, values, session._isAlone, cancellation);
                     break;
                 case LoopInstruction loop:
                     Loop(loop);
@@ -314,7 +315,6 @@ public sealed class Session : IDisposable
         {
             values[value]?.Dispose();
             values[value] = null;
-            _read[value] = null;
             if (_rented[value] is { } array)
             {
                 session._arrays.Return(array);
@@ -322,26 +322,13 @@ public sealed class Session : IDisposable
             }
         }
 
-        /// <summary>A layer's input, copied once where it lies in ONNX Runtime's memory.</summary>
-        private Tensor Read(int value)
+        /// <summary>Floats are read where they lie, also in ONNX Runtime's memory.</summary>
+        private Tensor Run(LayerExecutor layer, DigitalValue input, uint firstOrdinal, out uint done)
         {
-            if ((values[value]!.Held ?? _read[value]) is { } known)
-            {
-                return known;
-            }
-
-            var (type, shape) = values[value]!.TensorFacts;
-            if (type != TensorType.Float || session._isOutput[value])
-            {
-                return values[value]!.ToTensor();
-            }
-
-            float[] array = session._arrays.Rent(Tensor.CountOf(shape));
-            values[value]!.Floats.CopyTo(array);
-            Tensor tensor = new(type, shape, array);
-            _read[value] = tensor;
-            Keep(value, array);
-            return tensor;
+            var (type, shape) = input.TensorFacts;
+            return type == TensorType.Float
+                ? layer.Run(input.FloatMemory, shape, samples, firstSample, firstOrdinal, out done)
+                : layer.Run(input.ToTensor(), samples, firstSample, firstOrdinal, out done);
         }
 
         /// <summary>The array goes back with its value, unless somebody else has seen it: an observer, or whoever gets the model's outputs.</summary>

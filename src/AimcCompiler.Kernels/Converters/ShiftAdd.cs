@@ -55,13 +55,15 @@ public static class ShiftAdd
         }
     }
 
-    /// <summary>The output scale: results[n] = (float)(sums[n] (scale weightScales[n]) + bias[n]).</summary>
+    /// <summary>The output scale: results[n] = (float)(factor sums[n] (scale weightScales[n]) + bias[n]), in this order.</summary>
     /// <param name="sums">Of the layer.</param>
+    /// <param name="factor">What a unit of a sum counts.</param>
     /// <param name="scale">Of codes and inputs.</param>
     /// <param name="weightScales">One, or one a column.</param>
     /// <param name="bias">One a column; empty = there is none.</param>
     /// <param name="results">One a column.</param>
-    public static void Scale(ReadOnlySpan<double> sums, double scale, ReadOnlySpan<float> weightScales, ReadOnlySpan<float> bias, Span<float> results)
+    public static void Scale(
+        ReadOnlySpan<double> sums, double factor, double scale, ReadOnlySpan<float> weightScales, ReadOnlySpan<float> bias, Span<float> results)
     {
         Debug.Assert(results.Length == sums.Length && (weightScales.Length == 1 || weightScales.Length == sums.Length) && (bias.IsEmpty || bias.Length == sums.Length));
         bool isMatrix = weightScales.Length == 1;
@@ -69,13 +71,15 @@ public static class ShiftAdd
         ref float weight = ref MemoryMarshal.GetReference(weightScales);
         ref float offset = ref MemoryMarshal.GetReference(bias);
         ref float result = ref MemoryMarshal.GetReference(results);
+        var factors = Vector256.Create(factor);
         var scales = Vector256.Create(scale);
         int n = 0;
         for (; n <= sums.Length - Vector256<float>.Count; n += Vector256<float>.Count)
         {
             var weights = isMatrix ? Vector256.Create(weight) : Vector256.LoadUnsafe(ref weight, (nuint)n);
-            var low = Vector256.LoadUnsafe(ref sum, (nuint)n) * (scales * Vector256.WidenLower(weights));
-            var high = Vector256.LoadUnsafe(ref sum, (nuint)n + 4) * (scales * Vector256.WidenUpper(weights));
+            // Added to zero, as sums are: no negative zero.
+            var low = (Vector256<double>.Zero + (factors * Vector256.LoadUnsafe(ref sum, (nuint)n))) * (scales * Vector256.WidenLower(weights));
+            var high = (Vector256<double>.Zero + (factors * Vector256.LoadUnsafe(ref sum, (nuint)n + 4))) * (scales * Vector256.WidenUpper(weights));
             if (!bias.IsEmpty)
             {
                 var offsets = Vector256.LoadUnsafe(ref offset, (nuint)n);
@@ -88,7 +92,7 @@ public static class ShiftAdd
 
         for (; n < sums.Length; n++)
         {
-            double value = sums[n] * (scale * weightScales[isMatrix ? 0 : n]);
+            double value = (0 + (factor * sums[n])) * (scale * weightScales[isMatrix ? 0 : n]);
             results[n] = (float)(bias.IsEmpty ? value : value + bias[n]);
         }
     }

@@ -114,6 +114,7 @@ public static class EmitProgram
                 Inputs = [.. reads.Select(Value)],
                 Outputs = [.. writes.Select(Value)],
                 Operations = digital.Operations * graph.Facts[loop.Scanned].Shape[0],
+                IsThreadInvariant = digital.Cell.Nodes.All(ThreadInvariance.Holds),
             });
             return partitions.Count - 1;
         }
@@ -148,6 +149,7 @@ public static class EmitProgram
                     Inputs = [.. reads.Select(Value)],
                     Outputs = [.. writes.Select(Value)],
                     Operations = operations,
+                    IsThreadInvariant = cluster.All(ThreadInvariance.Holds),
                 });
                 return new DigitalInstruction(partitions.Count - 1);
             }));

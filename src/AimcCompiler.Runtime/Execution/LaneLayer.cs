@@ -58,7 +58,7 @@ internal sealed class LaneLayer
         : layer.Groups > 1 || layer.Blocks.Any(b => b.Groups > 1 || b.ColumnStart > 0 || b.Columns != layer.Columns) ? "groups or column blocks"
         : layer.Copies > 1 ? "several copies"
         : physics.Input is not { Bits: not null, IsMidRise: false, PulseWeights: [1] } || physics.RoundsInputsByDraws || physics.Tile.Input.Management == InputManagement.None ? "inputs are not one pulse of a code"
-        : physics.Weights.Slices > 1 || physics.Weights.HasFlip || physics.OffsetPerInput > 0 || (physics.Weights.IsDifferential && !physics.SubtractsInArray) ? "a column has more than one conversion"
+        : physics.Weights.Slices > 1 || physics.NeedsUnit || (physics.Weights.IsDifferential && !physics.SubtractsInArray) ? "a column has more than one conversion"
         : physics.HasPeriphery || physics.Device.HasReadNoise || physics.Tile.Noise.IrDrop is not null ? "more than output noise disturbs a read"
         : !layer.Centers.IsEmpty ? "columns have centers"
         : null;

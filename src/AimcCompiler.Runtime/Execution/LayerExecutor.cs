@@ -133,21 +133,37 @@ internal sealed class LayerExecutor
     /// <param name="firstSample">Index of the first in the data set.</param>
     /// <param name="firstOrdinal">MVMs of a sample that the tiles have done before.</param>
     /// <param name="done">MVMs of a sample that this run adds.</param>
-    public Tensor Run(Tensor input, int samples, long firstSample, uint firstOrdinal, out uint done)
+    public Tensor Run(Tensor input, int samples, long firstSample, uint firstOrdinal, out uint done) =>
+        Run(input.ToFloats(), input.Shape, samples, firstSample, firstOrdinal, out done);
+
+    /// <param name="input">The layer's input, wherever it lies.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="samples">Samples in the batch.</param>
+    /// <param name="firstSample">Index of the first in the data set.</param>
+    /// <param name="firstOrdinal">MVMs of a sample that the tiles have done before.</param>
+    /// <param name="done">MVMs of a sample that this run adds.</param>
+    public Tensor Run(ReadOnlyMemory<float> input, ImmutableArray<long> shape, int samples, long firstSample, uint firstOrdinal, out uint done)
     {
-        var gatherer = VectorGatherer.Create(_layer, input.Shape);
-        float[] values = input.ToFloats();
+        var gatherer = VectorGatherer.Create(_layer, shape);
         int vectors = gatherer.Vectors;
         float[] output = Arrays is { } arrays ? arrays.Rent(Tensor.CountOf(gatherer.OutputShape)) : GC.AllocateUninitializedArray<float>((int)Tensor.CountOf(gatherer.OutputShape));
-        VectorNames names = VectorNames.Of(_layer, input.Shape, vectors, samples, firstSample, firstOrdinal);
+        VectorNames names = VectorNames.Of(_layer, shape, vectors, samples, firstSample, firstOrdinal);
         done = (uint)names.PerSample;
         int strip = Strip(vectors);
         int strips = (vectors + strip - 1) / strip;
         var staticScale = StaticScale();
+        float[]? codes = null;
+        if (gatherer.Repeats && CodesAreShared(staticScale))
+        {
+            codes = Arrays?.Rent(input.Length) ?? new float[input.Length];
+            ToCodes(input, staticScale!.Value, codes);
+            input = codes;
+        }
+
         if (strips <= 1)
         {
             var worker = Rent();
-            worker.Run(gatherer, values, 0, vectors, names, staticScale, output);
+            worker.Run(gatherer, input.Span, 0, vectors, names, staticScale, codes is not null, output);
             _idle.Add(worker);
         }
         else
@@ -159,14 +175,44 @@ internal sealed class LayerExecutor
                 Rent,
                 (s, _, worker) =>
                 {
-                    worker.Run(gatherer, values, s * strip, Math.Min(strip, vectors - (s * strip)), names, staticScale, output);
+                    worker.Run(gatherer, input.Span, s * strip, Math.Min(strip, vectors - (s * strip)), names, staticScale, codes is not null, output);
                     return worker;
                 },
                 _idle.Add);
         }
 
+        if (codes is not null)
+        {
+            Arrays?.Return(codes);
+        }
+
         return new Tensor(TensorType.Float, gatherer.OutputShape, output);
     }
+
+    /// <summary>An element of the input is the same code in every vector that has it.</summary>
+    private bool CodesAreShared(float? staticScale) =>
+        _path is LayerPath.Tiles or LayerPath.Integer && staticScale > 0 && _physics.Input is { Bits: not null, IsMidRise: false } && !_physics.RoundsInputsByDraws && !RunsInLanes && !ManagesBounds;
+
+    private void ToCodes(ReadOnlyMemory<float> input, float scale, float[] codes)
+    {
+        const int Piece = 1 << 15;
+        void Run(int piece)
+        {
+            int count = Math.Min(Piece, codes.Length - (piece * Piece));
+            Converters.Quantize(input.Span.Slice(piece * Piece, count), scale, _physics.Input.MinCode, _physics.Input.MaxCode, codes.AsSpan(piece * Piece, count));
+        }
+
+        int pieces = (codes.Length + Piece - 1) / Piece;
+        if (pieces <= 1)
+        {
+            Run(0);
+            return;
+        }
+
+        Parallel.For(0, pieces, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.Threads) }, Run);
+    }
+
+    private bool ManagesBounds => _path == LayerPath.Tiles && _physics.Tile.Input.BoundManagement is not null && _physics.HasAdc;
 
     /// <summary>Vectors of a strip: few strips, but as many for every thread where there are vectors enough, in the pieces that a product takes at once.</summary>
     private int Strip(int vectors)
@@ -365,27 +411,28 @@ internal sealed class LayerExecutor
             _ordinals = new uint[vectors];
             _scales = new double[vectors];
             _packed = _owner._product is { } product ? new short[product.Scratch(vectors)] : [];
-            if (ManagesBounds)
+            if (_owner.ManagesBounds)
             {
                 _blockSums = new double[_slices * vectors * _widest];
                 _blockDigital = new double[vectors * _widest];
             }
         }
 
-        private bool ManagesBounds => _owner._path == LayerPath.Tiles && _physics.Tile.Input.BoundManagement is not null && _physics.HasAdc;
+        /// <summary>A column's result is more than one sum of codes: several slices, or something that is added digitally.</summary>
+        private bool HasDigitalPart => _owner._path == LayerPath.Tiles && (_slices > 1 || _physics.NeedsUnit || !_layer.Centers.IsEmpty);
 
-        public void Run(VectorGatherer gatherer, float[] input, int first, int count, VectorNames names, float? staticScale, float[] output)
+        public void Run(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes, float[] output)
         {
             if (_owner.RunsInLanes)
             {
-                _lanes ??= new LaneLayer(_layer, _physics, _owner._options, _owner._blocks, staticScale, ManagesBounds);
+                _lanes ??= new LaneLayer(_layer, _physics, _owner._options, _owner._blocks, staticScale, _owner.ManagesBounds);
                 long clipped = 0;
                 for (int m = 0; m < count; m += LaneMvm.Lanes)
                 {
                     int some = Math.Min(LaneMvm.Lanes, count - m);
                     if (!_lanes.TryRun(gatherer, input, first + m, some, names, output, ref clipped))
                     {
-                        RunStrip(gatherer, input, first + m, some, names, staticScale, output);
+                        RunStrip(gatherer, input, first + m, some, names, staticScale, areCodes, output);
                     }
                 }
 
@@ -393,13 +440,13 @@ internal sealed class LayerExecutor
                 return;
             }
 
-            RunStrip(gatherer, input, first, count, names, staticScale, output);
+            RunStrip(gatherer, input, first, count, names, staticScale, areCodes, output);
         }
 
-        private void RunStrip(VectorGatherer gatherer, float[] input, int first, int count, VectorNames names, float? staticScale, float[] output)
+        private void RunStrip(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes, float[] output)
         {
             Reserve(count);
-            bool codesFirst = _owner._path != LayerPath.Reference && !ManagesBounds;
+            bool codesFirst = _owner._path != LayerPath.Reference && !_owner.ManagesBounds && !areCodes;
             var vectors = codesFirst ? gatherer.StandingStrip(input, first, count) : default;
             if (vectors.IsEmpty)
             {
@@ -423,7 +470,11 @@ internal sealed class LayerExecutor
                 _acc.AsSpan(slice * _capacity * _columns, count * _columns).Clear();
             }
 
-            _digital.AsSpan(0, count * _columns).Clear();
+            if (HasDigitalPart)
+            {
+                _digital.AsSpan(0, count * _columns).Clear();
+            }
+
             switch (_owner._path)
             {
                 case LayerPath.Integer:
@@ -470,6 +521,14 @@ internal sealed class LayerExecutor
             double codeScale = isReference ? _physics.CodeScale * _physics.Input.MaxCode : _physics.CodeScale;
             for (int m = 0; m < count; m++)
             {
+                var results = _results.AsSpan(m * _columns, _columns);
+                double scale = codeScale * _scales[m];
+                if (!HasDigitalPart)
+                {
+                    ShiftAdd.Scale(_acc.AsSpan(m * _columns, _columns), _sliceWeights[0], scale, _layer.Scales.AsSpan(), _layer.Bias.AsSpan(), results);
+                    continue;
+                }
+
                 // Per column: the digital corrections, then the slices in order.
                 var sums = _digital.AsSpan(m * _columns, _columns);
                 for (int slice = 0; slice < _slices; slice++)
@@ -477,7 +536,7 @@ internal sealed class LayerExecutor
                     ShiftAdd.Add(_acc.AsSpan(((slice * _capacity) + m) * _columns, _columns), _sliceWeights[slice], sums);
                 }
 
-                ShiftAdd.Scale(sums, codeScale * _scales[m], _layer.Scales.AsSpan(), _layer.Bias.AsSpan(), _results.AsSpan(m * _columns, _columns));
+                ShiftAdd.Scale(sums, 1, scale, _layer.Scales.AsSpan(), _layer.Bias.AsSpan(), results);
             }
 
             gatherer.ScatterStrip(_results, first, count, output);
@@ -577,7 +636,7 @@ internal sealed class LayerExecutor
 
         private void RunBlock(ProgrammedBlock block, int first, int count)
         {
-            if (ManagesBounds)
+            if (_owner.ManagesBounds)
             {
                 RunManaged(block, first, count);
                 return;

@@ -51,6 +51,9 @@ internal abstract partial class VectorGatherer
     private static DiagnosticException Wrong(MappedLayer layer, ImmutableArray<long> shape, string needed) =>
         new(Descriptors.WrongShape, $"layer '{layer.Name}' ({layer.Op})", $"got an input of shape {Tensor.Format(shape)}, it takes {needed}");
 
+    /// <summary>Vectors share elements of the input: it has fewer than they have together.</summary>
+    public virtual bool Repeats => false;
+
     private sealed partial class Matrix : VectorGatherer
     {
         private readonly int _rows;
@@ -185,6 +188,8 @@ internal abstract partial class VectorGatherer
 
         public override ImmutableArray<long> OutputShape { get; }
 
+        public override bool Repeats => (long)_taps * _positions > _plane;
+
         public override void GatherStrip(ReadOnlySpan<float> input, int first, int count, Span<float> destination)
         {
             int rows = _channels * _taps;
@@ -241,7 +246,7 @@ internal abstract partial class VectorGatherer
                         var line = turned.AsSpan(i * count, count);
                         foreach (var (to, from, length) in runs.AsSpan(ends[2 * tap]..ends[2 * (tap + 1)]))
                         {
-                            Copy(plane[from..], stride, line.Slice(to, length));
+                            Strided.Copy(plane[from..], stride, line.Slice(to, length));
                         }
 
                         foreach (int zero in outside.AsSpan(ends[(2 * tap) + 1]..ends[(2 * (tap + 1)) + 1]))
@@ -259,20 +264,6 @@ internal abstract partial class VectorGatherer
                 ArrayPool<(int, int, int)>.Shared.Return(runs);
                 ArrayPool<int>.Shared.Return(outside);
                 ArrayPool<int>.Shared.Return(ends);
-            }
-        }
-
-        private static void Copy(ReadOnlySpan<float> source, int stride, Span<float> destination)
-        {
-            if (stride == 1)
-            {
-                source[..destination.Length].CopyTo(destination);
-                return;
-            }
-
-            for (int i = 0; i < destination.Length; i++)
-            {
-                destination[i] = source[i * stride];
             }
         }
 

@@ -85,7 +85,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
         int firstRow = FirstRow(block.Block);
 
         // What is converted once goes where it belongs at once.
-        bool isDirect = (Physics.IsAccumulated || Physics.Input.PulseWeights.Length == 1) && !NeedsUnit && block.Negative[0] is null;
+        bool isDirect = (Physics.IsAccumulated || Physics.Input.PulseWeights.Length == 1) && !Physics.NeedsUnit && block.Negative[0] is null;
         int outputs = Math.Min(Group, vectors) * columns;
         Grow(ref _sums, isDirect ? 0 : slices * outputs);
         Grow(ref _digital, isDirect ? 0 : outputs);
@@ -163,7 +163,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
             }
         }
 
-        if (NeedsUnit && SumsCodes)
+        if (Physics.NeedsUnit && SumsCodes)
         {
             TakeCodes(block, group, target);
         }
@@ -186,7 +186,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
                 PrepareWireNoise(block, read.Drives.Slice(m * read.Stride, rows), group.Events, m, group.Attempt, p);
             }
 
-            if (slice == 0 && NeedsUnit && !SumsCodes)
+            if (slice == 0 && Physics.NeedsUnit && !SumsCodes)
             {
                 ReadUnits(block, group, read, target, clipped);
             }
@@ -217,7 +217,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
             return;
         }
 
-        for (int m = 0; m < vectors && NeedsUnit && !SumsCodes; m++)
+        for (int m = 0; m < vectors && Physics.NeedsUnit && !SumsCodes; m++)
         {
             double unit = ConvertUnit(block, _units[m], group.Events, m, PulseKey(group.Attempt, 0, 0), ref clipped[m]);
             TakeInputs(block, unit, target.Digital(m, columns));
@@ -240,7 +240,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
 
     /// <summary>Something besides the product reads what rows are driven with.</summary>
     private bool NeedsRows(ProgrammedBlock block) =>
-        Physics.HasDrivers || Physics.HasArrayErrors || (NeedsUnit && !SumsCodes) || HasCellNoise(block, 0) || block.Wires is not null || block.Drop is not null || block.Terms is not null;
+        Physics.HasDrivers || Physics.HasArrayErrors || (Physics.NeedsUnit && !SumsCodes) || HasCellNoise(block, 0) || block.Wires is not null || block.Drop is not null || block.Terms is not null;
 
     /// <summary>Read and output noise of a conversion are one draw: nothing comes between them.</summary>
     private bool JoinsNoise(ProgrammedBlock block) =>

@@ -181,7 +181,7 @@ internal sealed class LevelEngine : TileEngine
         }
 
         _clipped.AsSpan(0, vectors).CopyTo(clipped);
-        if (NeedsUnit)
+        if (Physics.NeedsUnit)
         {
             Correct(block, levels, vectors, events, attempt, digital, stride, clipped);
         }

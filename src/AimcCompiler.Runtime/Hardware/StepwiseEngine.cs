@@ -42,7 +42,7 @@ internal sealed class StepwiseEngine(TilePhysics physics, SimulationOptions opti
                 }
 
                 PrepareWireNoise(block, drives, events, m, attempt, p);
-                double unit = NeedsUnit ? UnitSum(block, pulses, drives, events, m, PulseKey(attempt, p, 0)) : 0;
+                double unit = Physics.NeedsUnit ? UnitSum(block, pulses, drives, events, m, PulseKey(attempt, p, 0)) : 0;
                 if (Physics.IsAccumulated)
                 {
                     unitCharge = AddUnitCharge(unitCharge, pulseWeight, unit);

@@ -145,9 +145,6 @@ internal abstract partial class TileEngine
         return sigma == 0 ? y : MathF.FusedMultiplyAdd(sigma, draw, y);
     }
 
-    /// <summary>The sum of inputs is needed: for the offset, or for flipped columns.</summary>
-    private protected bool NeedsUnit => Physics.OffsetPerInput > 0 || Physics.Weights.HasFlip;
-
     /// <summary>The unit column's sum of one pulse, in input steps: the sum of what the rows are driven with. Not converted yet.</summary>
     /// <param name="block">The block.</param>
     /// <param name="pulses">What the digital side knows.</param>

@@ -97,6 +97,9 @@ internal sealed partial class TilePhysics
     /// <summary>What is taken from the result for each unit of the sum of inputs: 2^(B-1), or 1 for analog offset cells.</summary>
     public double OffsetPerInput => Weights.IsDifferential ? 0 : Weights.IsAnalog ? 1 : Weights.Offset;
 
+    /// <summary>The sum of inputs is needed: for the offset, or for flipped columns.</summary>
+    public bool NeedsUnit => OffsetPerInput > 0 || Weights.HasFlip;
+
     /// <summary>What a slice's sum counts: 2^(k slice); an analog offset cell holds (1 + u) / 2 and counts twice.</summary>
     public double SliceWeight(int slice) => Weights.IsAnalog ? (Weights.IsDifferential ? 1 : 2) : Weights.SliceWeight(slice);
 

@@ -192,7 +192,14 @@ internal static unsafe class OrtApi
 
     internal static nint GetSequenceElementType(nint sequenceInfo) => Pointer(107, sequenceInfo);
 
+    internal static void CreateEnvWithGlobalThreadPools(OrtLoggingLevel level, byte* logId, nint threads, nint* env) =>
+        Check(((delegate* unmanaged<int, byte*, nint, nint*, nint>)Table[119])((int)level, logId, threads, env));
+
     internal static void DisablePerSessionThreads(nint options) => Check(((delegate* unmanaged<nint, nint>)Table[120])(options));
+
+    internal static void CreateThreadingOptions(nint* options) => Check(((delegate* unmanaged<nint*, nint>)Table[121])(options));
+
+    internal static void ReleaseThreadingOptions(nint options) => Release(122, options);
 
     internal static void AddFreeDimensionOverrideByName(nint options, byte* name, long size) => SetNamed(124, options, name, size);
 
@@ -211,6 +218,12 @@ internal static unsafe class OrtApi
 
     internal static void AddSessionConfigEntry(nint options, byte* key, byte* value) =>
         Check(((delegate* unmanaged<nint, byte*, byte*, nint>)Table[130])(options, key, value));
+
+    internal static void SetGlobalIntraOpNumThreads(nint options, int threads) => SetInt(147, options, threads);
+
+    internal static void SetGlobalInterOpNumThreads(nint options, int threads) => SetInt(148, options, threads);
+
+    internal static void SetGlobalSpinControl(nint options, bool spins) => SetInt(149, options, spins ? 1 : 0);
 
     internal static void AddInitializer(nint options, byte* name, nint value) =>
         Check(((delegate* unmanaged<nint, byte*, nint, nint>)Table[150])(options, name, value));

@@ -7,6 +7,47 @@ public struct EnvironmentCreationOptions
     public string logId;
 
     public OrtLoggingLevel? logLevel;
+
+    /// <summary>Threads that all sessions without threads of their own share; null = there are none.</summary>
+    public OrtThreadingOptions threadOptions;
+}
+
+/// <summary>Size and habits of the threads that sessions share.</summary>
+public sealed unsafe class OrtThreadingOptions : SafeHandle
+{
+    public OrtThreadingOptions()
+        : base(0, true)
+    {
+        nint options;
+        OrtApi.CreateThreadingOptions(&options);
+        handle = options;
+    }
+
+    public override bool IsInvalid => handle == 0;
+
+    public int GlobalIntraOpNumThreads
+    {
+        set => OrtApi.SetGlobalIntraOpNumThreads(handle, value);
+    }
+
+    public int GlobalInterOpNumThreads
+    {
+        set => OrtApi.SetGlobalInterOpNumThreads(handle, value);
+    }
+
+    public bool GlobalSpinControl
+    {
+        set => OrtApi.SetGlobalSpinControl(handle, value);
+    }
+
+    internal nint Handle => handle;
+
+    protected override bool ReleaseHandle()
+    {
+        OrtApi.ReleaseThreadingOptions(handle);
+        handle = 0;
+        return true;
+    }
 }
 
 /// <summary>The process-wide environment; made when first needed unless <see cref="CreateInstanceWithOptions"/> came before.</summary>
@@ -57,7 +98,16 @@ public sealed unsafe class OrtEnv : SafeHandle
         string logId = string.IsNullOrEmpty(s_options.logId) ? "CSharpOnnxRuntime" : s_options.logId;
         fixed (byte* utf8 = Utf8.ZeroTerminated(logId))
         {
-            OrtApi.CreateEnv(s_options.logLevel ?? OrtLoggingLevel.ORT_LOGGING_LEVEL_WARNING, utf8, &env);
+            var level = s_options.logLevel ?? OrtLoggingLevel.ORT_LOGGING_LEVEL_WARNING;
+            if (s_options.threadOptions is { } threads)
+            {
+                OrtApi.CreateEnvWithGlobalThreadPools(level, utf8, threads.Handle, &env);
+                GC.KeepAlive(threads);
+            }
+            else
+            {
+                OrtApi.CreateEnv(level, utf8, &env);
+            }
         }
 
         return new OrtEnv(env);

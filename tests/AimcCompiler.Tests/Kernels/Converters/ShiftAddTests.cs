@@ -79,13 +79,21 @@ public sealed class ShiftAddTests
             float[] scales = isMatrix ? [0.37f] : Normals(4, length);
             float[] bias = hasBias ? Normals(5, length) : [];
             float[] results = new float[length];
-            ShiftAdd.Scale(sums, 0.7, scales, bias, results);
+            ShiftAdd.Scale(sums, 1.3, 0.7, scales, bias, results);
             for (int n = 0; n < length; n++)
             {
-                double value = sums[n] * (0.7 * scales[isMatrix ? 0 : n]);
+                double value = 1.3 * sums[n] * (0.7 * scales[isMatrix ? 0 : n]);
                 Assert.Equal((float)(hasBias ? value + bias[n] : value), results[n]);
             }
         }
+    }
+
+    [Fact]
+    public void AResultOfNothingIsNoNegativeZero()
+    {
+        float[] results = new float[19];
+        ShiftAdd.Scale(Enumerable.Repeat(-0.0, 19).ToArray(), 1, 0.5, [1], [], results);
+        Assert.All(results, r => Assert.Equal(0, BitConverter.SingleToInt32Bits(r)));
     }
 
     private static float[] Normals(int row, int count)
