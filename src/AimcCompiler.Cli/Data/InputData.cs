@@ -222,7 +222,7 @@ internal sealed class InputData : IDisposable
         return true;
     }
 
-    /// <summary>(v * scale - mean) / std as v * factor - offset, and the elements between two channels.</summary>
+    /// <summary>(v * scale - mean) / std as v * factor - offset, and the elements until another channel begins.</summary>
     private (float[] Factor, float[] Offset, int Inner) Affine(Preprocess preprocess)
     {
         double[] mean = preprocess.Mean is { } m ? [.. m] : [0];
@@ -249,7 +249,7 @@ internal sealed class InputData : IDisposable
             offset[c] = (float)(mean[mean.Length == 1 ? 0 : c] / deviation);
         }
 
-        return (factor, offset, channels == 1 ? 1 : (int)Math.Max(1, Tensor.CountOf(_sample.RemoveRange(0, axis + 1))));
+        return (factor, offset, channels == 1 ? int.MaxValue : (int)Math.Max(1, Tensor.CountOf(_sample.RemoveRange(0, axis + 1))));
     }
 
     /// <summary>Channels of a sample, and the elements between two of them.</summary>

@@ -125,7 +125,6 @@ public static partial class Draws
         for (int c = 0; c < columns; c += 2)
         {
             Philox.FirstWords512(keys, counter + (uint)c, c1, c2, c3, words);
-            Philox.FirstWords512(keys, counter + (uint)c + 1, c1, c2, c3, words[(2 * LaneCount)..]);
             Gaussian.Pairs512(words, pairs);
             pairs[..LaneCount].CopyTo(normals[(c * LaneCount)..]);
             if (c + 1 < columns)

@@ -85,25 +85,28 @@ public static partial class Philox
         static Vector512<ulong> Wide(ref uint source, nuint at) => Avx512F.ConvertToVector512UInt64(Vector256.LoadUnsafe(ref source, at));
     }
 
-    /// <summary>Words 0 and 1 of one counter with sixteen keys: word w of lane i to words[16 w + i]. Needs AVX-512.</summary>
-    /// <remarks>The first round knows its products, the last two need not make what nobody reads.</remarks>
+    /// <summary>Words 0 and 1 of two counters that follow each other with sixteen keys: word w of counter i and lane j to words[32 i + 16 w + j]. Needs AVX-512.</summary>
+    /// <remarks>The first round knows its products, the last two need not make what nobody reads. Two counters together, because a round waits for its products.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void FirstWords512(ReadOnlySpan<uint> keys, uint c0, uint c1, uint c2, uint c3, Span<uint> words)
     {
-        Debug.Assert(keys.Length >= 2 * BlockCounters && words.Length >= 2 * BlockCounters);
+        Debug.Assert(keys.Length >= 2 * BlockCounters && words.Length >= 4 * BlockCounters);
         ref uint key = ref MemoryMarshal.GetReference(keys);
         var multiplier0 = Vector512.Create((ulong)Multiplier0).AsUInt32();
         var multiplier1 = Vector512.Create((ulong)Multiplier1).AsUInt32();
         var weyl0 = Vector512.Create((ulong)Weyl0).AsUInt32();
         var weyl1 = Vector512.Create((ulong)Weyl1).AsUInt32();
+        // Lanes 0 to 7 are a and c, lanes 8 to 15 are b and d; a and b are the first counter, c and d the second.
         var ka0 = Avx512F.ConvertToVector512UInt64(Vector256.LoadUnsafe(ref key)).AsUInt32();
         var kb0 = Avx512F.ConvertToVector512UInt64(Vector256.LoadUnsafe(ref key, 8)).AsUInt32();
         var ka1 = Avx512F.ConvertToVector512UInt64(Vector256.LoadUnsafe(ref key, 16)).AsUInt32();
         var kb1 = Avx512F.ConvertToVector512UInt64(Vector256.LoadUnsafe(ref key, 24)).AsUInt32();
         ulong product0 = (ulong)Multiplier0 * c0;
+        ulong next0 = (ulong)Multiplier0 * (c0 + 1);
         ulong product1 = (ulong)Multiplier1 * c2;
         var first = Vector512.Create((product1 >> 32) ^ c1);
         var third = Vector512.Create((product0 >> 32) ^ c3);
+        var nextThird = Vector512.Create((next0 >> 32) ^ c3);
         var a0 = first ^ ka0.AsUInt64();
         var b0 = first ^ kb0.AsUInt64();
         var a1 = Vector512.Create(product1);
@@ -112,40 +115,65 @@ public static partial class Philox
         var b2 = third ^ kb1.AsUInt64();
         var a3 = Vector512.Create(product0);
         var b3 = a3;
+        var c0s = a0;
+        var d0s = b0;
+        var c1s = a1;
+        var d1s = a1;
+        var c2s = nextThird ^ ka1.AsUInt64();
+        var d2s = nextThird ^ kb1.AsUInt64();
+        var c3s = Vector512.Create(next0);
+        var d3s = c3s;
         for (int round = 1; round < Rounds - 2; round++)
         {
             ka0 += weyl0;
             kb0 += weyl0;
             ka1 += weyl1;
             kb1 += weyl1;
-            var p0 = Avx512F.Multiply(a0.AsUInt32(), multiplier0);
-            var p1 = Avx512F.Multiply(a2.AsUInt32(), multiplier1);
-            var q0 = Avx512F.Multiply(b0.AsUInt32(), multiplier0);
-            var q1 = Avx512F.Multiply(b2.AsUInt32(), multiplier1);
-            a0 = (p1 >>> 32) ^ a1 ^ ka0.AsUInt64();
-            a1 = p1;
-            a2 = (p0 >>> 32) ^ a3 ^ ka1.AsUInt64();
-            a3 = p0;
-            b0 = (q1 >>> 32) ^ b1 ^ kb0.AsUInt64();
-            b1 = q1;
-            b2 = (q0 >>> 32) ^ b3 ^ kb1.AsUInt64();
-            b3 = q0;
+            Round(ref a0, ref a1, ref a2, ref a3, ka0, ka1, multiplier0, multiplier1);
+            Round(ref b0, ref b1, ref b2, ref b3, kb0, kb1, multiplier0, multiplier1);
+            Round(ref c0s, ref c1s, ref c2s, ref c3s, ka0, ka1, multiplier0, multiplier1);
+            Round(ref d0s, ref d1s, ref d2s, ref d3s, kb0, kb1, multiplier0, multiplier1);
         }
 
-        // The last but one: words 1 and 2.
-        a1 = Avx512F.Multiply(a2.AsUInt32(), multiplier1);
-        b1 = Avx512F.Multiply(b2.AsUInt32(), multiplier1);
-        a2 = (Avx512F.Multiply(a0.AsUInt32(), multiplier0) >>> 32) ^ a3 ^ (ka1 + weyl1).AsUInt64();
-        b2 = (Avx512F.Multiply(b0.AsUInt32(), multiplier0) >>> 32) ^ b3 ^ (kb1 + weyl1).AsUInt64();
-
-        // The last: words 0 and 1.
-        var lastA = Avx512F.Multiply(a2.AsUInt32(), multiplier1);
-        var lastB = Avx512F.Multiply(b2.AsUInt32(), multiplier1);
-        a0 = (lastA >>> 32) ^ a1 ^ (ka0 + weyl0 + weyl0).AsUInt64();
-        b0 = (lastB >>> 32) ^ b1 ^ (kb0 + weyl0 + weyl0).AsUInt64();
+        // The last but one makes words 1 and 2, the last words 0 and 1.
+        ka0 += weyl0 + weyl0;
+        kb0 += weyl0 + weyl0;
+        ka1 += weyl1;
+        kb1 += weyl1;
+        Last(ref a0, ref a1, a2, a3, ka0, ka1, multiplier0, multiplier1);
+        Last(ref b0, ref b1, b2, b3, kb0, kb1, multiplier0, multiplier1);
+        Last(ref c0s, ref c1s, c2s, c3s, ka0, ka1, multiplier0, multiplier1);
+        Last(ref d0s, ref d1s, d2s, d3s, kb0, kb1, multiplier0, multiplier1);
         ref uint word = ref MemoryMarshal.GetReference(words);
         Vector512.Narrow(a0, b0).StoreUnsafe(ref word);
-        Vector512.Narrow(lastA, lastB).StoreUnsafe(ref word, 16);
+        Vector512.Narrow(a1, b1).StoreUnsafe(ref word, 16);
+        Vector512.Narrow(c0s, d0s).StoreUnsafe(ref word, 32);
+        Vector512.Narrow(c1s, d1s).StoreUnsafe(ref word, 48);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void Round(
+            ref Vector512<ulong> s0, ref Vector512<ulong> s1, ref Vector512<ulong> s2, ref Vector512<ulong> s3,
+            Vector512<uint> k0, Vector512<uint> k1, Vector512<uint> multiplier0, Vector512<uint> multiplier1)
+        {
+            var p0 = Avx512F.Multiply(s0.AsUInt32(), multiplier0);
+            var p1 = Avx512F.Multiply(s2.AsUInt32(), multiplier1);
+            s0 = (p1 >>> 32) ^ s1 ^ k0.AsUInt64();
+            s1 = p1;
+            s2 = (p0 >>> 32) ^ s3 ^ k1.AsUInt64();
+            s3 = p0;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void Last(
+            ref Vector512<ulong> s0, ref Vector512<ulong> s1, Vector512<ulong> s2, Vector512<ulong> s3,
+            Vector512<uint> k0, Vector512<uint> k1, Vector512<uint> multiplier0, Vector512<uint> multiplier1)
+        {
+            s1 = Avx512F.Multiply(s2.AsUInt32(), multiplier1);
+            s2 = (Avx512F.Multiply(s0.AsUInt32(), multiplier0) >>> 32) ^ s3 ^ k1.AsUInt64();
+            var p1 = Avx512F.Multiply(s2.AsUInt32(), multiplier1);
+            s0 = (p1 >>> 32) ^ s1 ^ k0.AsUInt64();
+            s1 = p1;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
