@@ -50,6 +50,12 @@ public sealed record MappedProgram
     /// <summary>Inputs of the model that are constants of the program, for comparison with the model.</summary>
     public ImmutableArray<FixedInput> Fixed { get; init; } = [];
 
+    /// <summary>How it runs on its cores, row by row; null = <see cref="NotScheduled"/> says why not.</summary>
+    public ProgramSchedule? Schedule { get; init; }
+
+    /// <summary>Why there is no schedule; null = there is one.</summary>
+    public string? NotScheduled { get; init; }
+
     /// <summary>The compiler proved that the samples of a batch do not meet: any number of them can run together.</summary>
     public bool SamplesAreIndependent { get; init; }
 
