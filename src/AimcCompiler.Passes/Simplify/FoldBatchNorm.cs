@@ -94,7 +94,8 @@ public static class FoldBatchNorm
             newBias[c] = (float)(statistics[1][c] + (factors[c] * ((bias?[c] ?? 0.0) - statistics[2][c])));
         }
 
-        float[] scaled = new float[weights.Count];
+        float[] elements = weights.Floats;
+        float[] scaled = new float[elements.Length];
         long inner = isTransposed ? weights.Count / Math.Max(weights.Shape[0] * weights.Shape[1], 1) : channelsFirst ? weights.Count / Math.Max(channels, 1) : 1;
         for (long i = 0; i < scaled.Length; i++)
         {
@@ -102,7 +103,7 @@ public static class FoldBatchNorm
             long channel = isTransposed
                 ? (i / (inner * weights.Shape[1]) / (weights.Shape[0] / groups) * weights.Shape[1]) + (i / inner % weights.Shape[1])
                 : i / inner % channels;
-            scaled[i] = (float)(weights.Floats[i] * factors[channel]);
+            scaled[i] = (float)(elements[i] * factors[channel]);
         }
 
         if (!Array.TrueForAll(scaled, float.IsFinite) || !Array.TrueForAll(newBias, float.IsFinite))

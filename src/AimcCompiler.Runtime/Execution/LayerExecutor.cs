@@ -490,7 +490,11 @@ internal sealed class LayerExecutor
 
                     break;
                 default:
-                    _engine.Load(_inputs, _rows, count, _samples, _ordinals);
+                    if (!_owner.ManagesBounds)
+                    {
+                        _engine.Load(_inputs, _rows, count, _samples, _ordinals);
+                    }
+
                     foreach (var block in _owner._blocks)
                     {
                         if (_layer.Copies == 1)
