@@ -25,7 +25,7 @@ internal sealed record MachineRate(double MultiplyAddGflops, double OnnxRuntimeG
         var given = MatrixProduct.Given(value);
         int lanes = Vector512.IsHardwareAccelerated ? Vector512<float>.Count : Vector256<float>.Count;
         Action multiplyAdd = Vector512.IsHardwareAccelerated ? () => s_result = Wide(Steps) : () => s_result = Narrow(Steps);
-        var found = Alternation.Measure(multiplyAdd, () => MatrixProduct.Run(session, given), Clock.Cpu, 5, 2, cancellation);
+        var found = Alternation.Measure(multiplyAdd, () => MatrixProduct.Run(session, given), Clock.Cpu, 5, 2, 0.3, cancellation);
         return new MachineRate(2.0 * lanes * Sums * Steps / found.OursS / 1e9, 2.0 * N * N * Batch / found.TheirsS / 1e9);
     }
 
