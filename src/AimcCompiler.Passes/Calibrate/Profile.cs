@@ -19,7 +19,7 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
     /// <summary>The same where every extent is inferred, so that a run could say nothing but that there is one: some tens of milliseconds, and all weights in memory.</summary>
     private const long MaximumKnownWork = 1_000_000_000;
 
-    private readonly Dictionary<string, DigitalPort> _inferred = session.Outputs.ToDictionary(o => o.Name, StringComparer.Ordinal);
+    private readonly Dictionary<string, DigitalPort> _inferred = InferredPorts(graph, session);
     private readonly Dictionary<string, DigitalPort> _inputs = session.Inputs.ToDictionary(i => i.Name, StringComparer.Ordinal);
     private readonly Lazy<ShapeSession?> _shapes = new(() => ShapeSession.Open(graph, [.. session.Outputs.Where(o => o.IsTensor).Select(o => o.Name)]));
 
@@ -142,6 +142,21 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
         {
             Facts[port.Name] = new ValueFacts(port.Type, port.Shape) { Declaration = port.Declaration };
         }
+    }
+
+    /// <summary>What ONNX Runtime infers, and that the mask of a Dropout has the shape of the result: before opset 12 it does not say so.</summary>
+    private static Dictionary<string, DigitalPort> InferredPorts(Graph graph, DigitalSession session)
+    {
+        var inferred = session.Outputs.ToDictionary(o => o.Name, StringComparer.Ordinal);
+        foreach (var node in graph.Nodes.Where(n => n.Is("Dropout") && n.Outputs is [{ Length: > 0 }, { Length: > 0 }]))
+        {
+            if (inferred.TryGetValue(node.Outputs[1], out var mask) && mask is { IsTensor: true, Shape.IsEmpty: true } && inferred.TryGetValue(node.Outputs[0], out var result))
+            {
+                inferred[mask.Name] = mask with { Shape = result.Shape };
+            }
+        }
+
+        return inferred;
     }
 
     /// <summary>Inference leaves nothing of any shape open; it gives scalars none.</summary>

@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using AimcCompiler.Core;
 using AimcCompiler.Ir;
+using AimcCompiler.Kernels;
 
 namespace AimcCompiler.Passes;
 
@@ -68,7 +69,7 @@ internal sealed class Quantization(FloatMatrix matrix, WeightsDescription weight
         {
             if (contents is not null)
             {
-                WriteAs(strip, contents, ToContents);
+                WriteAs(strip, contents, static (values, scales, results) => ToContents(values, scales, results));
             }
             else if (_hasSteps)
             {
@@ -164,37 +165,24 @@ internal sealed class Quantization(FloatMatrix matrix, WeightsDescription weight
     private void WriteAs<T>(Strip strip, T[] results, Conversion<T> convert)
         where T : unmanaged
     {
-        int column = strip.First - (strip.Group * matrix.Columns);
-        int target = (strip.Group * matrix.Rows * matrix.Columns) + column;
-        if (!matrix.IsColumnMajor)
-        {
-            for (int k = 0; k < matrix.Rows; k++)
-            {
-                int at = k * matrix.Columns;
-                convert(strip.Elements.AsSpan(strip.Start + at, strip.Columns), _scales.AsSpan(strip.First, strip.Columns), results.AsSpan(target + at, strip.Columns));
-            }
-
-            return;
-        }
-
-        Span<float> scales = stackalloc float[RowsOfPiece];
-        Span<T> piece = stackalloc T[ColumnsOfStrip * RowsOfPiece];
+        int target = (strip.Group * matrix.Rows * matrix.Columns) + strip.First - (strip.Group * matrix.Columns);
+        var scales = _scales.AsSpan(strip.First, strip.Columns);
+        Span<float> piece = stackalloc float[RowsOfPiece * ColumnsOfStrip];
         for (int row = 0; row < matrix.Rows; row += RowsOfPiece)
         {
             int rows = Math.Min(RowsOfPiece, matrix.Rows - row);
-            for (int n = 0; n < strip.Columns; n++)
+            if (matrix.IsColumnMajor)
             {
-                scales.Fill(_scales[strip.First + n]);
-                convert(strip.Elements.AsSpan(strip.Start + (n * matrix.Rows) + row, rows), scales[..rows], piece.Slice(n * RowsOfPiece, rows));
+                Transposition.Run(strip.Elements.AsSpan(strip.Start + row), matrix.Rows, strip.Columns, rows, piece, ColumnsOfStrip);
             }
 
             for (int k = 0; k < rows; k++)
             {
-                var written = results.AsSpan(target + ((row + k) * matrix.Columns), strip.Columns);
-                for (int n = 0; n < written.Length; n++)
-                {
-                    written[n] = piece[(n * RowsOfPiece) + k];
-                }
+                int at = (row + k) * matrix.Columns;
+                convert(
+                    matrix.IsColumnMajor ? piece.Slice(k * ColumnsOfStrip, strip.Columns) : strip.Elements.AsSpan(strip.Start + at, strip.Columns),
+                    scales,
+                    results.AsSpan(target + at, strip.Columns));
             }
         }
     }

@@ -9,6 +9,7 @@ namespace AimcCompiler.Tests.Passes;
 /// <summary>A large model is run for its shapes only where inference leaves some of them open.</summary>
 public sealed class KnownShapesTests
 {
+    /// <summary>With an operator set in which ONNX Runtime infers no shape of a Dropout's mask.</summary>
     [Theory]
     [InlineData(1000, false)]
     [InlineData("N", true)]
@@ -17,13 +18,12 @@ public sealed class KnownShapesTests
         const int Rows = 4096;
         const int Columns = 512;
         BytesInPlaceOfAFile file = new(MemoryMarshal.AsBytes(new float[Rows * Columns].AsSpan()).ToArray());
-        var graph = new TestModel().Input("x", samples, Rows).Weights("w", 1, 1).Node("MatMul", "x w", "h").Node("Relu", "h", "y").Output("y").Import();
+        var graph = new TestModel(opset: 9).Input("x", samples, Rows).Weights("w", 1, 1).Node("MatMul", "x w", "h").Node("Dropout", "h", "y mask").Output("y").Import();
         graph = graph.With(constants: graph.Constants.SetItem("w", new Tensor(TensorType.Float, [Rows, Columns], file)));
         var typed = Calibrate.InferTypes(graph, new CompileOptions());
         Assert.Equal(isRun, file.Taken > 0);
-        foreach (string value in (string[])["h", "y"])
+        foreach (string value in (string[])["h", "y", "mask"])
         {
-            Assert.Equal(TensorType.Float, typed.Facts[value].Type);
             Assert.Equal([isRun ? 1L : 1000, Columns], [.. typed.Facts[value].Shape]);
             Assert.Equal([isRun ? -1L : 1000, Columns], [.. typed.Facts[value].Declared]);
         }
