@@ -9,7 +9,7 @@ internal static class AimcFormat
     public const uint Version = 4;
 
     /// <summary>The first version whose chip descriptions have every field; in older ones what is absent is off.</summary>
-    public const uint FirstWithWholeChip = 3;
+    public const uint FirstWithWholeChip = 4;
 
     /// <summary>The first version whose programs say how they run on their cores.</summary>
     public const uint FirstWithSchedule = 4;
