@@ -50,7 +50,7 @@ public sealed class ScheduleVerifierTests
         ["a hop from elsewhere"] = (s => Routed(s, c => c with { Hops = c.Hops.SetItem(0, c.Hops[0] with { Link = (c.Hops[0].Link + 7) % 24 }) }), "the message is at"),
         ["a hop without its parent"] = (s => Routed(s, c => c with { Hops = c.Hops.SetItem(0, c.Hops[0] with { Parent = 0 }) }), "follows hop 0"),
         ["a path that ends before its receiver"] = (s => Routed(s, c => c with { Hops = [] }), "does not reach core"),
-        ["a path that goes on behind its receiver"] = (s => Routed(s, c => c with { Hops = [.. c.Hops, c.Hops[0], c.Hops[0]] }), "where nobody receives it"),
+        ["a path that goes on behind its receiver"] = (s => Routed(s, c => c with { Hops = c.Hops.Add(Onward(c)) }), "where nobody receives it"),
         ["a hop of too many bytes"] = (s => Routed(s, c => c with { Hops = c.Hops.SetItem(0, c.Hops[0] with { Bytes = c.Bytes + 1 }) }), "bytes of"),
         ["a stream in the wrong place"] = (s => s with { Streams = [.. s.Streams.Reverse()] }, "stands behind one of core"),
         ["a loop in a loop"] = (s => First<Repeat>(s, r => new Repeat(1, [r])), "has a loop in a loop"),
@@ -69,7 +69,7 @@ public sealed class ScheduleVerifierTests
         ["a row that is not sent"] = (s => Without<SendRow>(s), "has no sender"),
         ["a row sent twice"] = (s => Twice<SendRow>(s), "has two senders"),
         ["other rows sent"] = (s => First<SendRow>(s, r => r with { Row = new Affine(1, 1) }), "a row that it does not have"),
-        ["rows that are not made"] = (s => Without<RunDigital>(s), "a row that it does not have"),
+        ["rows that are not made"] = (s => Without<RunDigital>(s), "sends 7 rows 0 + i 1 of"),
         ["rows that are not loaded"] = (s => Without<LoadRow>(s), "a row that it does not have"),
         ["rows that are not stored"] = (s => Without<StoreRow>(s), "0 rows of stage value 'y' are stored, it has 7"),
         ["a buffer that nobody reads"] = (s => s with { Buffers = s.Buffers.Add(s.Buffers[0] with { Address = 3900, Capacity = 1 }) }, "to buffer"),
@@ -170,6 +170,16 @@ public sealed class ScheduleVerifierTests
     {
         int at = s.Channels.IndexOf(s.Channels.First(c => !c.Hops.IsEmpty));
         return s with { Channels = s.Channels.SetItem(at, change(s.Channels[at])) };
+    }
+
+    /// <summary>A hop from the end of a channel's first path to a core that does not receive.</summary>
+    private static ChannelHop Onward(Channel channel)
+    {
+        MeshTopology mesh = new(3, 3);
+        int last = channel.Hops.Length - 1;
+        int end = mesh.Links[channel.Hops[last].Link].To;
+        int link = Enumerable.Range(0, mesh.Links.Length).First(l => mesh.Links[l].From == end && channel.Receivers.All(r => r.Core != mesh.Links[l].To));
+        return new ChannelHop(link, 0, last, channel.Hops[last].Bytes);
     }
 
     private static ProgramSchedule Edit<T>(ProgramSchedule s, Func<CoreStream, Repeat?, T, ImmutableArray<StreamInstruction>?> change)

@@ -72,6 +72,37 @@ public sealed class ScheduleProgramTests
         Assert.NotNull(program.Schedule);
     }
 
+    /// <summary>Compiling verifies the schedule and runs it on counts.</summary>
+    [SharedTheory]
+    [Trait("Category", "Long")]
+    [InlineData("conformance_const", "hermes")]
+    [InlineData("onnx", "tiny")]
+    public void EveryModelIsScheduledOrSaysWhy(string folder, string chip)
+    {
+        List<string> failed = [];
+        int scheduled = 0;
+        foreach (var file in new DirectoryInfo(Path.Combine(SharedFolder.Folder, "models", folder)).EnumerateFiles("*.onnx", SearchOption.AllDirectories).Where(f => f.Length < 12 << 20).OrderBy(f => f.FullName, StringComparer.Ordinal))
+        {
+            try
+            {
+                var program = AimcCompilation.Compile(OnnxImporter.Import(file.FullName), ChipReader.Read(chip), new CompileOptions { Chips = null }).Program;
+                Assert.True((program.Schedule is null) != (program.NotScheduled is null));
+                scheduled += program.Schedule is null ? 0 : 1;
+            }
+            catch (InvalidIrException e)
+            {
+                failed.Add($"{file.Name}: {e.Message}");
+            }
+            catch (DiagnosticException)
+            {
+                // Not a model that compiles, with or without a schedule.
+            }
+        }
+
+        Assert.Empty(failed);
+        Assert.True(scheduled > 10);
+    }
+
     [Fact]
     public void SumsOfExactCodesAddInATreeAndOthersInTheirOrder()
     {
