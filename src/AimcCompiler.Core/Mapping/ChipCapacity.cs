@@ -12,6 +12,9 @@ public sealed record ChipCapacity
     /// <summary>Live tiles of each core, over all chips; empty = unlimited.</summary>
     public required ImmutableArray<int> TilesOfCore { get; init; }
 
+    /// <summary>Tiles of a core, dead ones too; 0 = unlimited.</summary>
+    public required int TilesPerCore { get; init; }
+
     /// <summary>Least time between two MVMs of a core.</summary>
     public required long? IssuePs { get; init; }
 
@@ -65,6 +68,7 @@ public sealed record ChipCapacity
             Topology = topology,
             Chips = chips,
             TilesOfCore = [.. tiles],
+            TilesPerCore = tiles.Length == 0 ? 0 : chip.Core!.Tiles,
             IssuePs = null,
             ConvertingTiles = null,
             PsPerThousandOperations = Picoseconds(1000 * chip.Core?.Digital?.NsPerOp / chip.Core?.Digital?.Lanes),

@@ -93,6 +93,9 @@ public sealed record MatrixDemand
     public required bool IsSerial { get; init; }
 
     public long Tiles => Groups.Sum(g => (long)g.Tiles);
+
+    /// <summary>Additions that put the partial sums of one vector together, at least: row groups of the same columns add up.</summary>
+    public long AdditionsPerVector => Math.Max(0, Groups.Sum(g => (long)g.Columns) - Columns);
 }
 
 /// <summary>What is driven by one part of an input vector: a row block of a group with all its column blocks, or as many of them as a core has tiles. Never divided between cores.</summary>
