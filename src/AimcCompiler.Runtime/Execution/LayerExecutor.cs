@@ -36,6 +36,12 @@ internal sealed class LayerExecutor
     private readonly TilePhysics _physics;
     private readonly LayerPath _path;
     private readonly ImmutableArray<ProgrammedBlock> _blocks = [];
+
+    /// <summary>The same, column block by column block: their sums stay in the cache while the row blocks add to them, in the same order.</summary>
+    private readonly ProgrammedBlock[] _running = [];
+
+    /// <summary>Codes may come to the tiles packed: nothing but the product reads them.</summary>
+    private readonly bool _takesPacked;
     private readonly double[]? _weights;
     private readonly ExactProduct? _product;
     private readonly Action<int, ReadOnlySpan<float>>? _observer;
@@ -68,6 +74,8 @@ internal sealed class LayerExecutor
             }
 
             RunsInLanes = ServesLanes();
+            _running = Running(_blocks);
+            _takesPacked = TakesPacked();
             return;
         }
 
@@ -94,9 +102,15 @@ internal sealed class LayerExecutor
             default:
                 _blocks = Program(options);
                 RunsInLanes = ServesLanes();
+                _running = Running(_blocks);
+                _takesPacked = TakesPacked();
                 break;
         }
     }
+
+    private bool TakesPacked() => _path == LayerPath.Tiles && _observer is null && Engine() is FastEngine engine && engine.TakesPacked(_blocks);
+
+    private static ProgrammedBlock[] Running(ImmutableArray<ProgrammedBlock> blocks) => [.. blocks.OrderBy(b => b.Block.FirstGroup).ThenBy(b => b.Block.ColumnStart)];
 
     private bool ServesLanes() => _path == LayerPath.Tiles && _observer is null && _options.Engine == EngineKind.Fast && LaneLayer.Obstacle(_layer, _physics) is null;
 
@@ -153,7 +167,7 @@ internal sealed class LayerExecutor
         int strips = (vectors + strip - 1) / strip;
         var staticScale = StaticScale();
         float[]? codes = null;
-        if (gatherer.Repeats && CodesAreShared(staticScale))
+        if (CodesAreShared(staticScale) && (gatherer.Repeats || (_takesPacked && gatherer.MayPack)))
         {
             codes = Arrays?.Rent(input.Length) ?? new float[input.Length];
             ToCodes(input, staticScale!.Value, codes);
@@ -446,17 +460,24 @@ internal sealed class LayerExecutor
         private void RunStrip(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes, float[] output)
         {
             Reserve(count);
+            names.Fill(first, _samples.AsSpan(0, count), _ordinals.AsSpan(0, count));
+            bool isPacked = areCodes && _owner._takesPacked && _engine is FastEngine fast && gatherer.GatherQuads(input, first, count, fast.PackedStrip(_rows, count));
             bool codesFirst = _owner._path != LayerPath.Reference && !_owner.ManagesBounds && !areCodes;
             var vectors = codesFirst ? gatherer.StandingStrip(input, first, count) : default;
-            if (vectors.IsEmpty)
+            if (vectors.IsEmpty && !isPacked)
             {
                 gatherer.GatherStrip(input, first, count, _inputs);
                 vectors = _inputs;
             }
 
-            names.Fill(first, _samples.AsSpan(0, count), _ordinals.AsSpan(0, count));
             for (int m = 0; m < count; m++)
             {
+                if (areCodes)
+                {
+                    _scales[m] = staticScale!.Value;
+                    continue;
+                }
+
                 var vector = vectors.Slice(m * _rows, _rows);
                 _scales[m] = staticScale ?? Scale(vector);
                 if (codesFirst)
@@ -490,8 +511,16 @@ internal sealed class LayerExecutor
 
                     break;
                 default:
-                    _engine.Load(_inputs, _rows, count, _samples, _ordinals);
-                    foreach (var block in _owner._blocks)
+                    if (isPacked)
+                    {
+                        ((FastEngine)_engine).LoadPacked(_rows, count, _samples, _ordinals);
+                    }
+                    else
+                    {
+                        _engine.Load(_inputs, _rows, count, _samples, _ordinals);
+                    }
+
+                    foreach (var block in _owner._running)
                     {
                         if (_layer.Copies == 1)
                         {
