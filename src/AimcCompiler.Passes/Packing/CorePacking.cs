@@ -11,6 +11,19 @@ namespace AimcCompiler.Passes;
 /// <param name="VectorPs">Time of the additions of its partial sums.</param>
 internal readonly record struct PackingItem(int Family, int Copy, int Group, int Tiles, long LoadPs, long VectorPs);
 
+/// <summary>Which of the cores with room takes a row group.</summary>
+internal enum PackingRule
+{
+    /// <summary>The one with the least load.</summary>
+    LeastLoaded,
+
+    /// <summary>Where its copy is, or the one before it of its layer, as long as the period is kept; else the one with the least load.</summary>
+    Together,
+
+    /// <summary>The one with the fewest tiles left.</summary>
+    Fullest,
+}
+
 /// <summary>Row groups on cores: tiles are a limit, the largest load is what counts.</summary>
 internal sealed class CorePacking
 {
@@ -55,9 +68,9 @@ internal sealed class CorePacking
 
     public long MaxLoad => Loads.Max();
 
-    /// <summary>Puts all items, in an order, each on the core that has room and the least load; with <paramref name="byAffinity"/> first where its copy, or another of its layer, is and the period is kept.</summary>
+    /// <summary>Puts all items, in an order, on cores.</summary>
     /// <returns>Every item found room.</returns>
-    public bool Construct(IEnumerable<int> order, bool byAffinity, long periodPs)
+    public bool Construct(IEnumerable<int> order, PackingRule rule, long periodPs)
     {
         Clear();
         int lastCopy = -1;
@@ -67,12 +80,12 @@ internal sealed class CorePacking
         {
             var item = Items[i];
             int core = -1;
-            if (byAffinity && item.Family == lastFamily && (item.Copy == lastCopy || item.Group == 0) && Keeps(last, item, periodPs))
+            if (rule == PackingRule.Together && item.Family == lastFamily && (item.Copy == lastCopy || item.Group == 0) && Keeps(last, item, periodPs))
             {
                 core = last;
             }
 
-            core = core >= 0 ? core : LeastLoaded(item, _chipOf[i], periodPs);
+            core = core >= 0 ? core : Best(item, _chipOf[i], rule, periodPs);
             if (core < 0)
             {
                 return false;
@@ -234,8 +247,8 @@ internal sealed class CorePacking
     private bool Keeps(int core, PackingItem item, long periodPs) =>
         core >= 0 && Free[core] >= item.Tiles && Loads[core] + item.LoadPs <= periodPs && _vectors[core] + item.VectorPs <= periodPs;
 
-    /// <summary>Of the cores with room: those that keep the period, of the item's chip, with the least load; among equals the fullest.</summary>
-    private int LeastLoaded(PackingItem item, int chip, long periodPs)
+    /// <summary>Of the cores with room: those that keep the period, of the item's chip, with the least load, or the fullest.</summary>
+    private int Best(PackingItem item, int chip, PackingRule rule, long periodPs)
     {
         int best = -1;
         (bool, int, long, int) least = default;
@@ -243,7 +256,7 @@ internal sealed class CorePacking
         {
             if (Free[core] >= item.Tiles)
             {
-                var rank = (!Keeps(core, item, periodPs), Math.Abs((core / _coresOfChip) - chip), Math.Max(Loads[core] + item.LoadPs, _vectors[core] + item.VectorPs), Free[core]);
+                var rank = (!Keeps(core, item, periodPs), Math.Abs((core / _coresOfChip) - chip), rule == PackingRule.Fullest ? 0 : Math.Max(Loads[core] + item.LoadPs, _vectors[core] + item.VectorPs), Free[core]);
                 if (best < 0 || rank.CompareTo(least) < 0)
                 {
                     (best, least) = (core, rank);

@@ -44,6 +44,13 @@ public static class PackCores
         return search.ToMapping();
     }
 
+    /// <summary>One copy of every layer fits the cores with its row groups whole.</summary>
+    internal static bool FitsWhole(ImmutableArray<TileFamily> families, ChipCapacity chip)
+    {
+        CorePacking packing = new(ItemsOf(families, [.. families.Select(_ => 1L)], 0, new double[families.Length]), chip);
+        return packing.Construct(Enumerable.Range(0, packing.Items.Length).OrderByDescending(i => packing.Items[i].Tiles), PackingRule.Fullest, long.MaxValue);
+    }
+
     /// <summary>Row groups of every copy, family by family and copy by copy.</summary>
     /// <param name="families">The layers.</param>
     /// <param name="copies">Of each.</param>
@@ -174,15 +181,16 @@ public static class PackCores
             CorePacking packing = new(ItemsOf(_families, copies, _issuePs, _vectorPs), _chip);
             CorePacking? best = null;
             int[] all = [.. Enumerable.Range(0, packing.Items.Length)];
-            (IEnumerable<int> Order, bool ByAffinity)[] ways =
+            (IEnumerable<int> Order, PackingRule Rule)[] ways =
             [
-                (all, true),
-                (all.OrderByDescending(i => packing.Items[i].Tiles).ThenByDescending(i => packing.Items[i].LoadPs), false),
-                (all.OrderByDescending(i => packing.Items[i].LoadPs).ThenByDescending(i => packing.Items[i].Tiles), false),
+                (all, PackingRule.Together),
+                (all.OrderByDescending(i => packing.Items[i].Tiles).ThenByDescending(i => packing.Items[i].LoadPs), PackingRule.LeastLoaded),
+                (all.OrderByDescending(i => packing.Items[i].LoadPs).ThenByDescending(i => packing.Items[i].Tiles), PackingRule.LeastLoaded),
+                (all.OrderByDescending(i => packing.Items[i].Tiles).ThenByDescending(i => packing.Items[i].LoadPs), PackingRule.Fullest),
             ];
-            foreach (var (order, byAffinity) in ways)
+            foreach (var (order, rule) in ways)
             {
-                if (packing.Construct(order, byAffinity, periodPs))
+                if (packing.Construct(order, rule, periodPs))
                 {
                     packing.Balance(periodPs);
                     if (best is null || packing.MaxLoad < best.MaxLoad)

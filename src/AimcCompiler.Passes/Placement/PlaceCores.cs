@@ -72,9 +72,14 @@ public static class PlaceCores
             }
         }
 
+        var dead = options.DeadTiles.ToHashSet();
+        int[][] live = [.. Enumerable.Range(0, chip.Cores).Select(c => Enumerable.Range(c * chip.TilesPerCore, chip.TilesPerCore).Where(t => !dead.Contains(t)).ToArray())];
+        ImmutableArray<int> TilesOf(PlacedRowGroup group) => chip.TilesPerCore == 0
+            ? group.Tiles
+            : [.. group.Tiles.Select(t => live[placeOf[group.Core]][t - (group.Core * chip.TilesPerCore)])];
         return mapping with
         {
-            RowGroups = [.. mapping.RowGroups.Select(g => g with { Core = placeOf[g.Core], Tiles = [.. g.Tiles.Select(t => t + ((placeOf[g.Core] - g.Core) * chip.TilesPerCore))] })],
+            RowGroups = [.. mapping.RowGroups.Select(g => g with { Core = placeOf[g.Core], Tiles = TilesOf(g) })],
             Homes = [.. mapping.Homes.Select(h => h.Select(core => placeOf[core]).ToImmutableArray())],
         };
     }
