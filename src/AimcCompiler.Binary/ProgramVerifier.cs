@@ -724,10 +724,10 @@ public static partial class ProgramVerifier
 
     private static string NameOf(MappedLayer layer) => $"layer {Quoted.Of(layer.Name)}";
 
-    private static bool IsCount(long count) => count is >= 0 and <= MaximumCount;
+    internal static bool IsCount(long count) => count is >= 0 and <= MaximumCount;
 
     /// <summary>Not empty, and no lone surrogate: in UTF-8 it would become another name.</summary>
-    private static bool IsName(string name)
+    internal static bool IsName(string name)
     {
         for (int i = 0; i < name.Length; i++)
         {
@@ -746,7 +746,7 @@ public static partial class ProgramVerifier
     private static void CheckDimension(long actual, long expected, string what) =>
         Check(actual < 0 || expected < 0 || actual == expected, $"{what} of {actual}");
 
-    private static void Check(
+    internal static void Check(
         [DoesNotReturnIf(false)] bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] BrokenInvariant message)
     {
         if (!holds)
@@ -755,7 +755,7 @@ public static partial class ProgramVerifier
         }
     }
 
-    private static void Check([DoesNotReturnIf(false)] bool holds, string message)
+    internal static void Check([DoesNotReturnIf(false)] bool holds, string message)
     {
         if (!holds)
         {

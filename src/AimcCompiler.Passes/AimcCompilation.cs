@@ -29,6 +29,9 @@ public static class AimcCompilation
         ("encode", "sign encoding: differential pair or offset"),
         ("slice-bits", "codes to digits that a cell can hold"),
         ("split-weights", "matrices to blocks that fit a tile"),
+        ("replicate-layers", "for a target: copies of every layer"),
+        ("pack-cores", "for a target: row groups of all copies to cores, homes of values"),
+        ("place-cores", "for a target: cores to places on the chip"),
         ("place-tiles", "a tile and a position for every block"),
         ("emit", "instructions, codes and digital sub-models"),
     ];
@@ -72,8 +75,10 @@ public static class AimcCompilation
             var sliced = runner.Run("slice-bits", () => SliceBits.Run(encoded), IrVerifier.Verify, IrPrinter.Print);
             // After slicing: how many columns of a matrix fit a tile depends on the slices.
             var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+            // Copies have their cores before blocks have their tiles.
+            var mapped = options.Target == MappingTarget.Tiles ? null : MapCores.Run(FindStages.Run(split, chip), chip, options, runner);
             placed = runner.Run(
-                "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
+                "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics, mapped), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
             if (placed.Unplaced.IsEmpty)
             {
                 break;
