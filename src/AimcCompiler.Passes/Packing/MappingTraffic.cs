@@ -10,6 +10,9 @@ internal sealed class MappingTraffic
     private readonly CoreMapping _mapping;
     private readonly ImmutableArray<int> _ports;
     private readonly ILookup<int, PlacedRowGroup> _groups;
+
+    // Rows of a value go from a home to all that read it at once; what else passes has one receiver.
+    private readonly SortedDictionary<(int Value, int Home), SortedDictionary<int, long>> _rows = [];
     private readonly SortedDictionary<(int From, int To), long> _bytes = [];
 
     private MappingTraffic(StageGraph graph, CoreMapping mapping, ImmutableArray<int> ports) =>
@@ -18,7 +21,8 @@ internal sealed class MappingTraffic
     /// <param name="graph">The stages.</param>
     /// <param name="mapping">Where they are.</param>
     /// <param name="ports">What stands for the memory ports.</param>
-    public static ImmutableArray<CoreTraffic> Of(StageGraph graph, CoreMapping mapping, ImmutableArray<int> ports)
+    /// <returns>All messages of an inference as one each: bytes that leave, and what of them every receiver needs.</returns>
+    public static ImmutableArray<RoutedMessage> Messages(StageGraph graph, CoreMapping mapping, ImmutableArray<int> ports)
     {
         MappingTraffic traffic = new(graph, mapping, ports);
         for (int s = 0; s < graph.Stages.Length; s++)
@@ -31,7 +35,15 @@ internal sealed class MappingTraffic
             traffic.AddOutput(v);
         }
 
-        return [.. traffic._bytes.Select(b => new CoreTraffic(b.Key.From, b.Key.To, b.Value))];
+        return
+        [
+            .. traffic._rows.Where(r => r.Value.Count > 0).Select(r => new RoutedMessage(
+                mapping.Homes[r.Key.Value][r.Key.Home],
+                [.. r.Value.Select(to => (to.Key, to.Value))],
+                Math.Max(r.Value.Values.Max(), graph.Values[r.Key.Value].Rows * graph.Values[r.Key.Value].BytesPerRow / mapping.Homes[r.Key.Value].Length),
+                1)),
+            .. traffic._bytes.Select(b => new RoutedMessage(b.Key.From, [(b.Key.To, b.Value)], b.Value, 1)),
+        ];
     }
 
     private void AddStage(int index)
@@ -105,7 +117,15 @@ internal sealed class MappingTraffic
 
         for (int home = 0; home < homes.Length; home++)
         {
-            Add(homes[home], to, counts[home] * bytesPerRow);
+            if (homes[home] != to && counts[home] * bytesPerRow is > 0 and var bytes)
+            {
+                if (!_rows.TryGetValue((input.Value, home), out var receivers))
+                {
+                    _rows.Add((input.Value, home), receivers = []);
+                }
+
+                receivers[to] = receivers.GetValueOrDefault(to) + bytes;
+            }
         }
     }
 

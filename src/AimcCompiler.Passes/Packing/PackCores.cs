@@ -25,7 +25,13 @@ public static class PackCores
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(mapping);
-        return MappingTraffic.Of(graph, mapping, ports);
+        return
+        [
+            .. MappingTraffic.Messages(graph, mapping, ports)
+                .SelectMany(m => m.Receivers.Select(r => (m.From, To: r.Core, r.Bytes)))
+                .GroupBy(t => (t.From, t.To)).OrderBy(g => g.Key)
+                .Select(g => new CoreTraffic(g.Key.From, g.Key.To, g.Sum(t => t.Bytes))),
+        ];
     }
 
     /// <returns>Null = not even one copy of every layer fits the cores with its row groups whole.</returns>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using AimcCompiler.Core;
-using AimcCompiler.Ir;
 
 namespace AimcCompiler.Passes;
 
