@@ -74,6 +74,15 @@ public static class BoundSurvey
         return [.. Copies(schedule, chip, load).Concat(Doubled(schedule.Stages, chip, load)).OrderByDescending(w => w.GainPercent ?? double.NegativeInfinity)];
     }
 
+    /// <param name="bounds">Of <see cref="Of"/>.</param>
+    /// <param name="target">What the compile aimed at: the largest bound of its kind binds.</param>
+    public static ImmutableArray<BoundReport> ReportsOf(ImmutableArray<LowerBound> bounds, MappingTarget target)
+    {
+        string kind = target == MappingTarget.Latency ? Latency : Interval;
+        LowerBound? binding = bounds.Where(b => b.Limits == kind && b.Name != Interval && b.Value is not null).MaxBy(b => b.Value);
+        return [.. bounds.Select(b => new BoundReport(b.Name, b.Value, b.Achieved, b.Gap, b.Unit, b == binding) { Why = b.Why })];
+    }
+
     internal static long TilesUsed(MappedProgram program) => program.Layers.SelectMany(l => l.Blocks).Select(b => b.Tile).Distinct().LongCount();
 
     /// <summary>Tiles that one copy of every block takes, several on a tile where they fit.</summary>

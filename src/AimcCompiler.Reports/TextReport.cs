@@ -224,10 +224,18 @@ public static class TextReport
     {
         foreach (BoundReport bound in report.Bounds.Where(b => b.Unit != "s" || b.Value is not null))
         {
-            string value = bound.Unit == "s" ? Quantity.Estimate(bound.Value, "s") : (bound.Value is 1 ? "1 tile" : Text($"{bound.Value:N0} {bound.Unit}"));
+            string unit = (bound.Value is 1 ? bound.Unit.TrimEnd('s') : bound.Unit).Replace('_', '-');
+            string value = bound.Unit == "s" ? Quantity.Estimate(bound.Value, "s") : Text($"{bound.Value:N0} {unit}");
             string achieved = bound.Unit == "s" ? Quantity.Estimate(bound.Achieved, "s") : Text($"{bound.Achieved:N0}");
             string gap = bound.Gap is { } g ? $" ({Quantity.Number(1 + g)} x)" : "";
-            Line(console, $"bound {bound.Name}: {value}, achieved {achieved}{gap}{(bound.Binding ? ", binding" : "")}");
+            string binding = bound.Binding ? $", binding{(bound.Why.Length > 0 ? $": {bound.Why}" : "")}" : "";
+            Line(console, $"bound {bound.Name}: {value}, achieved {achieved}{gap}{binding}");
+        }
+
+        foreach (WhatIfReport lever in report.WhatIf)
+        {
+            string gain = lever.GainPercent is { } percent ? Text($"{percent:0.0} % shorter") : "not known";
+            Line(console, $"what if {lever.Lever}: interval {Quantity.Estimate(lever.IntervalS, "s")}, {gain}");
         }
     }
 
