@@ -32,12 +32,13 @@ internal static class Alternation
     /// <param name="clock">What counts.</param>
     /// <param name="rounds">Rounds at most.</param>
     /// <param name="budgetS">No round begins after so many seconds.</param>
+    /// <param name="warmUpS">Time of each before it counts: until the compiler has done with the code.</param>
     /// <param name="cancellation">Stops between runs.</param>
-    public static PairedTime Measure(Action ours, Action theirs, Clock clock, int rounds, double budgetS, CancellationToken cancellation)
+    public static PairedTime Measure(Action ours, Action theirs, Clock clock, int rounds, double budgetS, double warmUpS, CancellationToken cancellation)
     {
+        int ourRepeats = WarmUp(ours, warmUpS, cancellation);
+        int theirRepeats = WarmUp(theirs, warmUpS, cancellation);
         long started = Stopwatch.GetTimestamp();
-        int ourRepeats = WarmUp(ours, cancellation);
-        int theirRepeats = WarmUp(theirs, cancellation);
         List<double> our = [];
         List<double> their = [];
         while (our.Count < rounds && (our.Count < Math.Min(rounds, LeastRounds) || Stopwatch.GetElapsedTime(started).TotalSeconds < budgetS))
@@ -64,19 +65,18 @@ internal static class Alternation
         return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
 
-    /// <summary>Runs until the compiler has done with the code, or has had its time; returns the runs that a measurement takes.</summary>
-    private static int WarmUp(Action action, CancellationToken cancellation)
+    /// <summary>Runs for so long, twice at least but where a run takes longer; returns the runs that a measurement takes.</summary>
+    private static int WarmUp(Action action, double enoughS, CancellationToken cancellation)
     {
-        const double EnoughS = 0.6;
         long started = Stopwatch.GetTimestamp();
         double last = 0;
-        for (int i = 0; i < 2 || Stopwatch.GetElapsedTime(started).TotalSeconds < EnoughS; i++)
+        for (int i = 0; i < 2 || Stopwatch.GetElapsedTime(started).TotalSeconds < enoughS; i++)
         {
             cancellation.ThrowIfCancellationRequested();
             long before = Stopwatch.GetTimestamp();
             action();
             last = Stopwatch.GetElapsedTime(before).TotalSeconds;
-            if (last > 2 * EnoughS)
+            if (last > 2 * enoughS)
             {
                 break;
             }

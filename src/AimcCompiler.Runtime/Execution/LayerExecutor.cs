@@ -36,6 +36,9 @@ internal sealed class LayerExecutor
     private readonly TilePhysics _physics;
     private readonly LayerPath _path;
     private readonly ImmutableArray<ProgrammedBlock> _blocks = [];
+
+    /// <summary>The same, column block by column block: their sums stay in the cache while the row blocks add to them, in the same order.</summary>
+    private readonly ProgrammedBlock[] _running = [];
     private readonly double[]? _weights;
     private readonly ExactProduct? _product;
     private readonly Action<int, ReadOnlySpan<float>>? _observer;
@@ -68,6 +71,7 @@ internal sealed class LayerExecutor
             }
 
             RunsInLanes = ServesLanes();
+            _running = Running(_blocks);
             return;
         }
 
@@ -94,9 +98,12 @@ internal sealed class LayerExecutor
             default:
                 _blocks = Program(options);
                 RunsInLanes = ServesLanes();
+                _running = Running(_blocks);
                 break;
         }
     }
+
+    private static ProgrammedBlock[] Running(ImmutableArray<ProgrammedBlock> blocks) => [.. blocks.OrderBy(b => b.Block.FirstGroup).ThenBy(b => b.Block.ColumnStart)];
 
     private bool ServesLanes() => _path == LayerPath.Tiles && _observer is null && _options.Engine == EngineKind.Fast && LaneLayer.Obstacle(_layer, _physics) is null;
 
@@ -483,7 +490,7 @@ internal sealed class LayerExecutor
                     break;
                 default:
                     _engine.Load(_inputs, _rows, count, _samples, _ordinals);
-                    foreach (var block in _owner._blocks)
+                    foreach (var block in _owner._running)
                     {
                         var (from, some) = TakesTurns ? (_turns[block.Block.Copy], _turns[block.Block.Copy + 1] - _turns[block.Block.Copy]) : (0, count);
                         if (some > 0)

@@ -28,6 +28,8 @@ internal static class RatiosCommand
     /// <summary>Seconds since programming: cells have drifted.</summary>
     private const double TimeS = 86400;
 
+    private const double WarmUpS = 0.6;
+
     public static Command Create()
     {
         string names = string.Join(',', RatioWork.All.Select(w => w.Name));
@@ -115,7 +117,7 @@ internal static class RatiosCommand
                 using DigitalValue value = new(inputs);
                 var given = MatrixProduct.Given(value);
                 var found = Alternation.Measure(
-                    () => layer.Run(inputs, batch, 0), () => MatrixProduct.Run(reference, given), count == 1 ? Clock.Cpu : Clock.Wall, rounds, seconds, cancellation);
+                    () => layer.Run(inputs, batch, 0), () => MatrixProduct.Run(reference, given), count == 1 ? Clock.Cpu : Clock.Wall, rounds, seconds, WarmUpS, cancellation);
                 yield return new RatioRow(work.Name, n, batch, count, found.Ratio, work.Goal, work.Stretch, 1000 * found.OursS, 1000 * found.TheirsS, found.Rounds, PathOf(layer));
             }
         }
