@@ -63,7 +63,7 @@ internal sealed class Simulation
             int rounds = demand.Groups[group.Group].Rounds;
             long interval = Picoseconds(demand.IntervalNs) * rounds;
             long latency = Picoseconds(demand.LatencyNs) + interval - Picoseconds(demand.IntervalNs);
-            return new GroupState(group, tile, interval, latency, _hasRoom ? 2 + (int)((latency + Math.Max(1, interval) - 1) / Math.Max(1, interval)) : int.MaxValue);
+            return new GroupState(group, tile, rounds, interval, latency, _hasRoom ? 2 + (int)((latency + Math.Max(1, interval) - 1) / Math.Max(1, interval)) : int.MaxValue);
         })];
         _streams = [.. schedule.Streams.Select(s => new StreamState(s, StreamSteps.Of(s)))];
         _streamsOfStage = new int[schedule.Stages.Stages.Length];
@@ -475,7 +475,7 @@ internal sealed class Simulation
         int issue = Chip.Issue(core);
         if (issue >= 0)
         {
-            start = Book(stream, issue, start, Chip.IssuePs, inference).Start;
+            start = Book(stream, issue, start, group.Rounds * Chip.IssuePs, inference).Start;
         }
 
         var converters = Chip.Converters(core);
@@ -1121,11 +1121,14 @@ internal sealed class Simulation
         public bool TakerWaits { get; set; }
     }
 
-    private sealed class GroupState(PlacedRowGroup group, int tile, long interval, long latency, int room)
+    private sealed class GroupState(PlacedRowGroup group, int tile, int rounds, long interval, long latency, int room)
     {
         public PlacedRowGroup Group { get; } = group;
 
         public int Tile { get; } = tile;
+
+        /// <summary>MVMs of a vector, one after the other.</summary>
+        public int Rounds { get; } = rounds;
 
         /// <summary>Of a vector, all rounds.</summary>
         public long Interval { get; } = interval;

@@ -63,14 +63,18 @@ internal struct StreamPlace
     public bool Advance(StreamSteps steps)
     {
         var step = steps.All[Step];
-        if (step.Count > 0 && Round + 1 < step.Count)
+        if (step.Count > 0)
         {
-            Round++;
-            Step -= step.Back;
-            return false;
+            if (Round + 1 < step.Count)
+            {
+                Round++;
+                Step -= step.Back;
+                return false;
+            }
+
+            Round = 0;
         }
 
-        Round = 0;
         if (++Step < steps.All.Length)
         {
             return false;

@@ -185,7 +185,7 @@ internal static class ScheduleSamples
         var topology = new MeshTopology(2, 2);
         ImmutableArray<ChannelHop> there = [new ChannelHop(topology.LinkOf(0, 1), 0, -1, 0)];
         ImmutableArray<ChannelHop> back = [new ChannelHop(topology.LinkOf(1, 0), 0, -1, 0)];
-        ImmutableArray<ChannelHop> Of(ImmutableArray<ChannelHop> hops, long bytes) => [.. hops.Select(h => h with { Bytes = bytes })];
+        ImmutableArray<ChannelHop> Carrying(ImmutableArray<ChannelHop> hops, long bytes) => [.. hops.Select(h => h with { Bytes = bytes })];
         // Rows of x, of conv1 and of the Relu: 6, 10 and 10 bytes; a result and a partial sum: 2 and 4.
         return new ProgramSchedule
         {
@@ -205,28 +205,28 @@ internal static class ScheduleSamples
             ],
             Channels =
             [
-                new Channel(ChannelKind.Rows, 0, [new Receiver(0, 0), new Receiver(1, 1)], 6, 0, Of(there, 6)),
-                new Channel(ChannelKind.Results, 0, [new Receiver(1, 2)], 2, 0, Of(there, 2)),
+                new Channel(ChannelKind.Rows, 0, [new Receiver(0, 0), new Receiver(1, 1)], 6, 0, Carrying(there, 6)),
+                new Channel(ChannelKind.Results, 0, [new Receiver(1, 2)], 2, 0, Carrying(there, 2)),
                 new Channel(ChannelKind.Results, 1, [new Receiver(1, 2)], 2, 0, []),
                 new Channel(ChannelKind.Rows, 1, [new Receiver(1, 3)], 10, 0, []),
-                new Channel(ChannelKind.Rows, 1, [new Receiver(0, 4), new Receiver(1, 5)], 10, 0, Of(back, 10)),
-                new Channel(ChannelKind.PartialSums, 0, [new Receiver(1, -1)], 4, 4, Of(there, 4)),
-                new Channel(ChannelKind.PartialSums, 1, [new Receiver(0, -1)], 4, 4, Of(back, 4)),
-                new Channel(ChannelKind.Results, 1, [new Receiver(0, 6)], 2, 0, Of(back, 2)),
+                new Channel(ChannelKind.Rows, 1, [new Receiver(0, 4), new Receiver(1, 5)], 10, 0, Carrying(back, 10)),
+                new Channel(ChannelKind.PartialSums, 0, [new Receiver(1, -1)], 4, 4, Carrying(there, 4)),
+                new Channel(ChannelKind.PartialSums, 1, [new Receiver(0, -1)], 4, 4, Carrying(back, 4)),
+                new Channel(ChannelKind.Results, 1, [new Receiver(0, 6)], 2, 0, Carrying(back, 2)),
                 new Channel(ChannelKind.Results, 0, [new Receiver(0, 6)], 2, 0, []),
             ],
             Streams =
             [
                 new CoreStream(0, "input x", -1, [new Repeat(6, [new LoadRow(X, new Affine(0, 1)), new SendRow(0, new Affine(0, 1))])]),
                 Drive(0, 0, 0, 0, 13, 5, RowWindow.OfKernel(1, 0, 2), 0, [0]),
-                Add(0, 0, 0, 0, 13, -1, [0], new FinishVector(0, 0, [1], Of(0))),
+                Add(0, 0, 0, 0, 13, -1, [0], new FinishVector(0, 0, [1], OrdinalsOf(0))),
                 Drive(0, 2, 0, 4, 5, 3, RowWindow.OfKernel(1, 0, 3), 0, [2, 3]),
-                Add(0, 2, 0, 0, 5, -1, [2, 3], new SendPartialSums(5, Of(0))),
+                Add(0, 2, 0, 0, 5, -1, [2, 3], new SendPartialSums(5, OrdinalsOf(0))),
                 Drive(0, 2, 1, 4, 4, 3, RowWindow.OfKernel(1, 0, 3), 1, [7]),
-                Add(0, 2, 1, 1, 4, 6, [7], new FinishVector(2, 1, [8], Of(1))),
+                Add(0, 2, 1, 1, 4, 6, [7], new FinishVector(2, 1, [8], OrdinalsOf(1))),
                 new CoreStream(0, "output y", -1, [new Repeat(3, [new AwaitRows(6, RowWindow.SameRow, new Affine(0, 1), 1), new StoreRow(Y, new Affine(0, 1))]), new ReleaseRows(6)]),
                 Drive(1, 0, 1, 1, 12, 5, RowWindow.OfKernel(1, 0, 2), 1, [1]),
-                Add(1, 0, 1, 1, 12, -1, [1], new FinishVector(0, 1, [2], Of(1))),
+                Add(1, 0, 1, 1, 12, -1, [1], new FinishVector(0, 1, [2], OrdinalsOf(1))),
                 new CoreStream(1, "conv1_out home 0", 0, [new Repeat(5, [new AwaitRows(2, RowWindow.SameRow, new Affine(0, 1), 1), new SendRow(3, new Affine(0, 1))]), new ReleaseRows(2)]),
                 new CoreStream(
                     1,
@@ -234,15 +234,15 @@ internal static class ScheduleSamples
                     1,
                     [new Repeat(5, [new AwaitRows(3, RowWindow.SameRow, new Affine(0, 1), 1), new RunDigital(1, new Affine(0, 1)), new SendRow(4, new Affine(0, 1))]), new ReleaseRows(3)]),
                 Drive(1, 2, 0, 5, 5, 3, RowWindow.OfKernel(1, 0, 3), 0, [4]),
-                Add(1, 2, 0, 0, 5, 5, [4], new FinishVector(2, 0, [7], Of(0))),
+                Add(1, 2, 0, 0, 5, 5, [4], new FinishVector(2, 0, [7], OrdinalsOf(0))),
                 Drive(1, 2, 1, 5, 4, 3, RowWindow.OfKernel(1, 0, 3), 1, [5, 6]),
-                Add(1, 2, 1, 1, 4, -1, [5, 6], new SendPartialSums(6, Of(1))),
+                Add(1, 2, 1, 1, 4, -1, [5, 6], new SendPartialSums(6, OrdinalsOf(1))),
             ],
         };
     }
 
     /// <summary>Ordinals of a copy of two.</summary>
-    private static Affine Of(int copy) => new(copy, 2);
+    private static Affine OrdinalsOf(int copy) => new(copy, 2);
 
     private static string Name(int stage, int copy, string what) => $"{(stage == 0 ? "conv1" : "conv2")} copy {copy} {what}";
 
@@ -250,8 +250,8 @@ internal static class ScheduleSamples
         core,
         Name(stage, copy, "drive"),
         stage,
-        [new Repeat(count, [new AwaitRows(buffer, window, Of(first), perRow), .. groups.Select(g => new DriveTiles(g, Of(first)))]), new ReleaseRows(buffer)]);
+        [new Repeat(count, [new AwaitRows(buffer, window, OrdinalsOf(first), perRow), .. groups.Select(g => new DriveTiles(g, OrdinalsOf(first)))]), new ReleaseRows(buffer)]);
 
     private static CoreStream Add(int core, int stage, int copy, int first, int count, int channel, ImmutableArray<int> groups, StreamInstruction then) => new(
-        core, Name(stage, copy, "add"), stage, [new Repeat(count, [new AddPartialSums(channel, groups, [], Of(first)), then])]);
+        core, Name(stage, copy, "add"), stage, [new Repeat(count, [new AddPartialSums(channel, groups, [], OrdinalsOf(first)), then])]);
 }
