@@ -28,6 +28,9 @@ public sealed record ChipDescription
 
     public required OffChipDescription? OffChip { get; init; }
 
+    /// <summary>The board that several of these chips stand on; null = chips reach each other over <see cref="OffChip"/>.</summary>
+    public required BoardDescription? Board { get; init; }
+
     /// <summary>Field path -> where its number comes from. A source that begins with "[M]" is from memory and warns on use.</summary>
     public required IReadOnlyDictionary<string, string> Sources { get; init; }
 
@@ -53,6 +56,21 @@ public sealed record CoreDescription
     /// <summary>Buffer energy per bit read or written.</summary>
     public required double? BufferPjPerBit { get; init; }
 
+    /// <summary>Rate at which the buffer is read and written, all together; null = never a limit.</summary>
+    public required double? BufferGbPerS { get; init; }
+
+    /// <summary>Least time between two MVMs that one core begins, however many tiles each drives; null = tiles are the only limit.</summary>
+    public required double? MvmIssueNs { get; init; }
+
+    /// <summary>Tiles of a core whose ADCs may convert at a time, where tiles share them; null = every tile has its own.</summary>
+    public required int? ConvertingTiles { get; init; }
+
+    /// <summary>Buffer, digital unit and control, without tiles and router.</summary>
+    public required double? AreaMm2 { get; init; }
+
+    /// <summary>Power of the same, working or not; what an access or an operation takes comes on top.</summary>
+    public required double? StaticMw { get; init; }
+
     public required DigitalUnitDescription Digital { get; init; }
 }
 
@@ -74,6 +92,9 @@ public sealed record TileDescription
 
     /// <summary>Physical bit lines (outputs); a unit column comes on top.</summary>
     public required int Columns { get; init; }
+
+    /// <summary>The crossbar with its converters.</summary>
+    public required double? AreaUm2 { get; init; }
 
     public required CellDescription Cell { get; init; }
 
@@ -247,6 +268,9 @@ public sealed record InputDescription
     /// <summary>Use unsigned codes (0 .. 2^b - 1) where the compiler proved the activation non-negative.</summary>
     public required bool UnsignedWhenNonNegative { get; init; }
 
+    /// <summary>A pulse that is zero for every driven row takes no time; null = no.</summary>
+    public required bool? SkipsZeroPulses { get; init; }
+
     /// <summary>The chip can scale each vector by its own largest magnitude.</summary>
     public required bool DynamicScale { get; init; }
 
@@ -359,6 +383,25 @@ public sealed record TimingDescription
 
     /// <summary>Pipeline stages of a tile; latency = (pulses + stages - 1) cycles.</summary>
     public required int Stages { get; init; }
+
+    /// <summary>Least time from one MVM of a tile to the next; null = pulses x cycle.</summary>
+    public required double? InitiationIntervalNs { get; init; }
+}
+
+/// <summary>Where the energy of a conversion comes from.</summary>
+public enum AdcEnergySource
+{
+    /// <summary><see cref="EnergyDescription.AdcPj"/> as it stands.</summary>
+    Measured,
+
+    /// <summary><see cref="AdcSurvey"/> at the ADC's bits and rate and the chip's technology.</summary>
+    Survey,
+
+    /// <summary>The scaled SAR converters of ISAAC at 32 nm, 4 to 10 bits.</summary>
+    Table,
+
+    /// <summary>The SAR converter of zigzag's validated model at 28 nm.</summary>
+    Sar,
 }
 
 public sealed record EnergyDescription
@@ -368,6 +411,9 @@ public sealed record EnergyDescription
 
     /// <summary>Per driven row and pulse.</summary>
     public required double? DacPj { get; init; }
+
+    /// <summary>Where the energy of a conversion comes from; anything but a measured value leaves <see cref="AdcPj"/> null.</summary>
+    public required AdcEnergySource AdcSource { get; init; }
 
     /// <summary>Per conversion.</summary>
     public required double? AdcPj { get; init; }
@@ -380,21 +426,66 @@ public sealed record EnergyDescription
     public required double? StaticMw { get; init; }
 }
 
+/// <summary>How cores are connected.</summary>
+public enum NocKind
+{
+    /// <summary>A grid; every message has its own minimal path, or tree, fixed by the compiler.</summary>
+    Mesh,
+
+    /// <summary>One medium, one message at a time.</summary>
+    Bus,
+
+    /// <summary>A tree of which cores are the leaves, four below every router.</summary>
+    HTree,
+}
+
 public sealed record NocDescription
 {
-    /// <summary>"mesh": XY routing.</summary>
-    public required string Topology { get; init; }
+    public required NocKind Topology { get; init; }
 
     public required int FlitBits { get; init; }
 
     public required double NsPerHop { get; init; }
 
-    public required double PjPerBitHop { get; init; }
+    public required double? PjPerBitHop { get; init; }
+
+    /// <summary>Of one link, each way, or of the bus; null = flits x clock, and where there is no clock links take no time.</summary>
+    public required double? GbPerS { get; init; }
+
+    /// <summary>Routers copy a message to several outputs; null = no, the sender sends one for each receiver.</summary>
+    public required bool? Multicast { get; init; }
+
+    /// <summary>Of one router with its links; a core has one.</summary>
+    public required double? RouterAreaMm2 { get; init; }
+
+    /// <summary>Of one router, working or not.</summary>
+    public required double? RouterStaticMw { get; init; }
 }
 
 public sealed record OffChipDescription
 {
     public required double GbPerS { get; init; }
 
-    public required double PjPerBit { get; init; }
+    public required double? PjPerBit { get; init; }
+
+    /// <summary>Places at the edge of the mesh where off-chip memory is reached, evenly spread from core 0 on; each has its share of the rate. Null = 1.</summary>
+    public required int? Ports { get; init; }
+
+    public required double? LatencyNs { get; init; }
+
+    public required double? AreaMm2 { get; init; }
+
+    public required double? StaticMw { get; init; }
+}
+
+/// <summary>Chips on a board, each with one link to a switch in their middle: a message leaves one chip's link and enters another's.</summary>
+public sealed record BoardDescription
+{
+    /// <summary>Of one chip's link, each way.</summary>
+    public required double? GbPerS { get; init; }
+
+    /// <summary>From port to port.</summary>
+    public required double? LatencyNs { get; init; }
+
+    public required double? PjPerBit { get; init; }
 }

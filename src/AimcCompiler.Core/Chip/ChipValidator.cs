@@ -33,6 +33,7 @@ public static partial class ChipValidator
 
         Input(check, chip.Tile.Input);
         Adc(check, chip.Tile);
+        AdcSource(check, chip);
         Periphery(check, chip.Tile);
         Wires(check, chip.Tile);
         Device(check, chip.Tile);
@@ -62,6 +63,11 @@ public static partial class ChipValidator
         check.Within("core.tiles", chip.Core.Tiles, 1, 65536);
         check.Positive("core.buffer_kib", chip.Core.BufferKib);
         check.NotNegative("core.buffer_pj_per_bit", chip.Core.BufferPjPerBit);
+        check.Positive("core.buffer_gb_per_s", chip.Core.BufferGbPerS);
+        check.Positive("core.mvm_issue_ns", chip.Core.MvmIssueNs);
+        check.Within("core.converting_tiles", chip.Core.ConvertingTiles, 1, Math.Max(1, chip.Core.Tiles));
+        check.NotNegative("core.area_mm2", chip.Core.AreaMm2);
+        check.NotNegative("core.static_mw", chip.Core.StaticMw);
         check.Within("core.digital.lanes", chip.Core.Digital.Lanes, 1, 65536);
         check.Positive("core.digital.ns_per_op", chip.Core.Digital.NsPerOp);
         check.NotNegative("core.digital.pj_per_op", chip.Core.Digital.PjPerOp);
@@ -69,6 +75,7 @@ public static partial class ChipValidator
         TileDescription tile = chip.Tile;
         check.Within("tile.rows", tile.Rows, 1, MaximumRowsOrColumns);
         check.Within("tile.columns", tile.Columns, 1, MaximumRowsOrColumns);
+        check.Positive("tile.area_um2", tile.AreaUm2);
         check.Within("tile.cell.bits", tile.Cell.Bits, 1, MaximumCellBits);
         check.NotNegative("tile.cell.g_min_us", tile.Cell.GMinUs);
         check.That(
@@ -86,6 +93,7 @@ public static partial class ChipValidator
         check.Positive("tile.noise.temperature_k", tile.Noise.TemperatureK);
         check.Positive("tile.timing.cycle_ns", tile.Timing.CycleNs);
         check.Within("tile.timing.stages", tile.Timing.Stages, 1, 1000);
+        check.Positive("tile.timing.initiation_interval_ns", tile.Timing.InitiationIntervalNs);
         check.NotNegative("tile.energy.mvm_nj", tile.Energy.MvmNj);
         check.NotNegative("tile.energy.dac_pj", tile.Energy.DacPj);
         check.NotNegative("tile.energy.adc_pj", tile.Energy.AdcPj);
@@ -95,18 +103,37 @@ public static partial class ChipValidator
 
         if (chip.Noc is { } noc)
         {
-            check.That(noc.Topology == "mesh", "noc.topology", $"is '{noc.Topology}'; allowed: mesh");
             check.Within("noc.flit_bits", noc.FlitBits, 1, 65536);
             check.NotNegative("noc.ns_per_hop", noc.NsPerHop);
             check.NotNegative("noc.pj_per_bit_hop", noc.PjPerBitHop);
+            check.Positive("noc.gb_per_s", noc.GbPerS);
+            check.NotNegative("noc.router_area_mm2", noc.RouterAreaMm2);
+            check.NotNegative("noc.router_static_mw", noc.RouterStaticMw);
         }
 
         if (chip.OffChip is { } offChip)
         {
             check.Positive("off_chip.gb_per_s", offChip.GbPerS);
             check.NotNegative("off_chip.pj_per_bit", offChip.PjPerBit);
+            check.Within("off_chip.ports", offChip.Ports, 1, Math.Max(1, EdgeOf(chip.Mesh)));
+            check.NotNegative("off_chip.latency_ns", offChip.LatencyNs);
+            check.NotNegative("off_chip.area_mm2", offChip.AreaMm2);
+            check.NotNegative("off_chip.static_mw", offChip.StaticMw);
+        }
+
+        if (chip.Board is { } board)
+        {
+            check.Positive("board.gb_per_s", board.GbPerS);
+            check.NotNegative("board.latency_ns", board.LatencyNs);
+            check.NotNegative("board.pj_per_bit", board.PjPerBit);
         }
     }
+
+    /// <summary>Cores at the edge of a mesh.</summary>
+    private static int EdgeOf(MeshDescription? mesh) =>
+        mesh is null ? 1
+        : mesh.Rows == 1 || mesh.Columns == 1 ? mesh.Rows * mesh.Columns
+        : 2 * (mesh.Rows + mesh.Columns - 2);
 
     private static void Weights(Checks check, TileDescription tile)
     {
@@ -208,6 +235,10 @@ public static partial class ChipValidator
             "tile.input.sign",
             $"is {ChipJson.NameOf(input.Sign)} with {scheme}; allowed: unsigned, sign_magnitude (the others need bit_serial)");
         check.That(
+            bitSerial || input.SkipsZeroPulses != true,
+            "tile.input.skips_zero_pulses",
+            $"is true with {scheme}; allowed: false, null (only bit_serial has pulses to skip)");
+        check.That(
             input.Management != InputManagement.AbsMax || input.DynamicScale,
             "tile.input.management",
             "is abs_max, but tile.input.dynamic_scale is false",
@@ -238,6 +269,30 @@ public static partial class ChipValidator
             "is given, but a lossless ADC (tile.adc.bits null) has no bound to manage; allowed: null");
     }
 
+    private static void AdcSource(Checks check, ChipDescription chip)
+    {
+        const string Path = "tile.energy.adc_source";
+        EnergyDescription energy = chip.Tile.Energy;
+        if (energy.AdcSource == AdcEnergySource.Measured)
+        {
+            return;
+        }
+
+        string source = ChipJson.NameOf(energy.AdcSource);
+        check.That(energy.AdcPj is null, "tile.energy.adc_pj", $"is given with adc_source {source}; allowed: null", $"{Path}=measured");
+        check.That(energy.MvmNj is null, Path, $"is {source}, but tile.energy.mvm_nj has the ADC's energy; allowed: measured", "tile.energy.mvm_nj=null");
+        (int least, int most) = AdcEnergy.BitsOf(energy.AdcSource);
+        check.That(
+            chip.Tile.Adc.Bits >= least && chip.Tile.Adc.Bits <= most,
+            Path,
+            $"is {source}, which knows ADCs of {least} to {most} bits; tile.adc.bits is {Text(chip.Tile.Adc.Bits)}");
+        if (energy.AdcSource == AdcEnergySource.Survey)
+        {
+            check.That(chip.TechnologyNm is not null, Path, "is survey, which needs technology_nm");
+            check.That(chip.Tile.Timing.CycleNs is not null, Path, "is survey, which needs the rate of an ADC: tile.timing.cycle_ns");
+        }
+    }
+
     private static void Effects(Checks check, TileDescription tile)
     {
         WiresWithoutEffect(check, tile);
@@ -245,6 +300,11 @@ public static partial class ChipValidator
         OnAtZero("tile.noise.read", tile.Noise.Read);
         DeviceEffects(check, tile, OnAtZero);
         CellEffectsWithoutEffect(check, tile, OnAtZero);
+        check.Warn(
+            tile.Input.SkipsZeroPulses == true,
+            "tile.input.skips_zero_pulses",
+            "cannot take effect: how many pulses of a layer are zero is not measured",
+            "tile.input.skips_zero_pulses=null");
         check.Warn(
             tile.Adc is { Bits: null, Bound: not null },
             "tile.adc.bound",

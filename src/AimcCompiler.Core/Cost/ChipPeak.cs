@@ -11,7 +11,7 @@ public sealed record ChipPeak(double? Tops, double? Watts)
     {
         var geometry = new TileGeometry(chip.Tile);
         LayerWork full = LayerWork.Dense("peak", geometry.LogicalRows, geometry.LogicalColumns, 1, chip.Tile);
-        LayerCost cost = LayerCost.Of(chip.Tile, full with { UnsignedCodes = unsignedCodes });
+        LayerCost cost = LayerCost.Of(chip, full with { UnsignedCodes = unsignedCodes });
         double? tiles = chip.TilesPerChip;
         double? interval = cost.Timing.InitiationIntervalNs;
         return new ChipPeak(

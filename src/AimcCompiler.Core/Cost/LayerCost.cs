@@ -67,7 +67,7 @@ public sealed record LayerCost
     /// <summary>As <see cref="Of(TileDescription, LayerWork)"/>, with the energy of the core's buffer.</summary>
     public static LayerCost Of(ChipDescription chip, LayerWork work)
     {
-        LayerCost cost = Of(chip.Tile, work);
+        LayerCost cost = Of(AdcEnergy.Resolve(chip), work);
         long inputBits = work.Rows * work.ColumnTiles * (chip.Tile.Input.Bits ?? FloatBits);
         long outputBits = work.Columns * work.RowTiles * PartialSumBits(chip.Tile);
         return cost with { MvmEnergy = cost.MvmEnergy with { BufferPj = (inputBits + outputBits) * chip.Core.BufferPjPerBit } };

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace AimcCompiler.Core;
 
-/// <summary>What no mapping of this model on this chip can beat, beside what this one has. </summary>
+/// <summary>What no mapping of this model on this chip can beat, beside what this one has.</summary>
 /// <param name="Name">tiles, bottleneck, work, digital, memory, noc, latency, buffers, segments, placement, link.</param>
 /// <param name="Value">The bound; null = the chip does not say.</param>
 /// <param name="Achieved">What the mapping has.</param>
@@ -18,7 +18,11 @@ public sealed record LowerBound(string Name, double? Value, double? Achieved, st
 /// <param name="From">Core of the sender.</param>
 /// <param name="To">Cores of the receivers.</param>
 /// <param name="Bytes">Of one inference.</param>
-public sealed record Multicast(int From, ImmutableArray<int> To, long Bytes);
+public sealed record Multicast(int From, ImmutableArray<int> To, long Bytes)
+{
+    /// <summary>What each receiver takes of the bytes; empty = all.</summary>
+    public ImmutableArray<long> Needs { get; init; } = [];
+}
 
 /// <summary>What one more of something would bring.</summary>
 /// <param name="Lever">For example <c>1 tile: copy of conv2_1</c>, <c>2 x core.mvm_issue_ns</c>, <c>2 x off_chip.gb_per_s</c>.</param>

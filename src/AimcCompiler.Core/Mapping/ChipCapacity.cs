@@ -2,7 +2,8 @@ using System.Collections.Immutable;
 
 namespace AimcCompiler.Core;
 
-/// <summary>The numbers of a chip that mapping, bounds and simulation count with, times in whole picoseconds; null = no limit or not known. The only place where a ChipDescription becomes them, so that optimizers are tested on made-up chips of three cores.</summary>
+/// <summary>The numbers of a chip that mapping, bounds and simulation count with, times in whole picoseconds; null = no limit or not known. The only place
+/// where a ChipDescription becomes them, so that optimizers are tested on made-up chips of three cores.</summary>
 public sealed record ChipCapacity
 {
     public required NocTopology Topology { get; init; }
@@ -33,6 +34,11 @@ public sealed record ChipCapacity
 
     public required long HopPs { get; init; }
 
+    /// <summary>From a request to off-chip memory to its first byte, and from port to port of a board.</summary>
+    public long MemoryLatencyPs { get; init; }
+
+    public long BoardLatencyPs { get; init; }
+
     public required bool Multicasts { get; init; }
 
     /// <summary>Cores of a chip at which memory ports are.</summary>
@@ -50,8 +56,9 @@ public sealed record ChipCapacity
     {
         ArgumentNullException.ThrowIfNull(chip);
         var topology = NocTopology.Of(chip);
+        CoreDescription core = chip.Core;
         int[] tiles = [];
-        if (chip.Mesh is not null && chip.Core is { } core)
+        if (chip.Mesh is not null)
         {
             tiles = [.. Enumerable.Repeat(core.Tiles, topology.Cores * chips)];
             foreach (int dead in (deadTiles ?? []).Distinct())
@@ -60,23 +67,46 @@ public sealed record ChipCapacity
             }
         }
 
+        double? linkGbPerS = chip.Noc?.GbPerS ?? (chip.Noc?.FlitBits * chip.ClockMhz / 8000);
+        double? boardGbPerS = chip.Board is { } board ? board.GbPerS : chip.OffChip?.GbPerS;
         return new ChipCapacity
         {
             Topology = topology,
             Chips = chips,
             TilesOfCore = [.. tiles],
-            IssuePs = null,
-            ConvertingTiles = null,
-            PsPerThousandOperations = Picoseconds(1000 * chip.Core?.Digital?.NsPerOp / chip.Core?.Digital?.Lanes),
-            BufferBytes = chip.Core?.BufferKib is { } kib ? (long)(kib * 1024) : null,
-            BufferPsPerKilobyte = null,
-            LinkPsPerKilobyte = Picoseconds(8000.0 / chip.Noc?.FlitBits * 1000 / chip.ClockMhz),
+            IssuePs = Picoseconds(core.MvmIssueNs),
+            ConvertingTiles = core.ConvertingTiles,
+            PsPerThousandOperations = Picoseconds(1000 * core.Digital.NsPerOp / core.Digital.Lanes),
+            BufferBytes = core.BufferKib is { } kib ? (long)(kib * 1024) : null,
+            BufferPsPerKilobyte = Picoseconds(1000 / core.BufferGbPerS),
+            LinkPsPerKilobyte = Picoseconds(1000 / linkGbPerS),
             MemoryPsPerKilobyte = Picoseconds(1000 / chip.OffChip?.GbPerS),
-            BoardPsPerKilobyte = Picoseconds(1000 / chip.OffChip?.GbPerS),
+            BoardPsPerKilobyte = Picoseconds(1000 / boardGbPerS),
             HopPs = Picoseconds(chip.Noc?.NsPerHop) ?? 0,
-            Multicasts = false,
-            Ports = [0],
+            MemoryLatencyPs = Picoseconds(chip.OffChip?.LatencyNs) ?? 0,
+            BoardLatencyPs = Picoseconds(chip.Board is { } link ? link.LatencyNs : chip.OffChip?.LatencyNs) ?? 0,
+            Multicasts = chip.Noc?.Multicast ?? false,
+            Ports = PortsOf(chip.Mesh, chip.OffChip?.Ports ?? 1),
         };
+    }
+
+    /// <summary>Cores at the edge of the mesh, clockwise from core 0, so many of them at equal distances.</summary>
+    private static ImmutableArray<int> PortsOf(MeshDescription? mesh, int ports)
+    {
+        (int rows, int columns) = mesh is null ? (1, 1) : (mesh.Rows, mesh.Columns);
+        List<int> edge = [.. Enumerable.Range(0, columns)];
+        edge.AddRange(Enumerable.Range(1, rows - 1).Select(row => (row * columns) + columns - 1));
+        if (rows > 1)
+        {
+            edge.AddRange(Enumerable.Range(2, columns - 1).Select(i => (rows * columns) - i));
+        }
+
+        if (columns > 1)
+        {
+            edge.AddRange(Enumerable.Range(1, Math.Max(0, rows - 2)).Select(i => (rows - 1 - i) * columns));
+        }
+
+        return [.. Enumerable.Range(0, ports).Select(i => edge[i * edge.Count / ports])];
     }
 
     /// <summary>Whole picoseconds of so many nanoseconds.</summary>

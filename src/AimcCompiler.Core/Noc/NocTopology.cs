@@ -36,7 +36,13 @@ public abstract class NocTopology
     public static NocTopology Of(ChipDescription chip)
     {
         ArgumentNullException.ThrowIfNull(chip);
-        return chip.Mesh is { } mesh ? new MeshTopology(mesh.Rows, mesh.Columns) : new MeshTopology(1, 1);
+        return (chip.Mesh, chip.Noc?.Topology) switch
+        {
+            (null, _) => new MeshTopology(1, 1),
+            ({ } mesh, NocKind.Bus) => new BusTopology(mesh.Rows * mesh.Columns),
+            ({ } mesh, NocKind.HTree) => new HTreeTopology(mesh.Rows * mesh.Columns),
+            ({ } mesh, _) => new MeshTopology(mesh.Rows, mesh.Columns),
+        };
     }
 }
 

@@ -55,6 +55,52 @@ public static class PackedMvm
         }
     }
 
+    /// <summary>Packs inputs that lie row by row, each row with its input of every vector; vectors that are not there are 0.</summary>
+    /// <param name="lines">One row of inputs a line of the stride.</param>
+    /// <param name="stride">From line to line.</param>
+    /// <param name="rows">Lines.</param>
+    /// <param name="vectors">How many.</param>
+    /// <param name="quads">As <see cref="PackInputs"/> makes them, from the first of these rows on.</param>
+    /// <param name="quadStride">From quad to quad.</param>
+    public static void PackLines(ReadOnlySpan<float> lines, int stride, int rows, int vectors, Span<float> quads, int quadStride)
+    {
+        // Rows whose lines stay in the first-level cache while all vectors pass.
+        const int Panel = 64;
+        if (rows == 0 || vectors == 0)
+        {
+            return;
+        }
+
+        _ = lines.Slice((rows - 1) * stride, vectors);
+        _ = quads.Slice((Padded(vectors) / Quad - 1) * quadStride, Quad * rows);
+        int whole = vectors / Quad * Quad;
+        for (int panel = 0; panel < rows; panel += Panel)
+        {
+            int end = Math.Min(rows, panel + Panel);
+            for (int m = 0; m < whole; m += Quad)
+            {
+                ref float line = ref Unsafe.Add(ref MemoryMarshal.GetReference(lines), m);
+                ref float target = ref Unsafe.Add(ref MemoryMarshal.GetReference(quads), (nint)(m / Quad) * quadStride);
+                for (int r = panel; r < end; r++)
+                {
+                    Vector128.LoadUnsafe(ref Unsafe.Add(ref line, (nint)r * stride)).StoreUnsafe(ref Unsafe.Add(ref target, (nint)r * Quad));
+                }
+            }
+        }
+
+        if (whole == vectors)
+        {
+            return;
+        }
+
+        var last = quads.Slice(whole / Quad * quadStride, Quad * rows);
+        last.Clear();
+        for (int r = 0; r < rows; r++)
+        {
+            lines.Slice((r * stride) + whole, vectors - whole).CopyTo(last[(r * Quad)..]);
+        }
+    }
+
     /// <summary>outputs[m, c] = sum over rows of inputs[m, r] cells[r, c].</summary>
     /// <param name="quads">As <see cref="PackInputs"/> makes them, from the first row of the cells on.</param>
     /// <param name="quadStride">From quad to quad: 4 x rows of the packed inputs, which may be more than the cells have.</param>

@@ -39,6 +39,9 @@ internal sealed class LayerExecutor
 
     /// <summary>The same, column block by column block: their sums stay in the cache while the row blocks add to them, in the same order.</summary>
     private readonly ProgrammedBlock[] _running = [];
+
+    /// <summary>Codes may come to the tiles packed: nothing but the product reads them.</summary>
+    private readonly bool _takesPacked;
     private readonly double[]? _weights;
     private readonly ExactProduct? _product;
     private readonly Action<int, ReadOnlySpan<float>>? _observer;
@@ -72,6 +75,7 @@ internal sealed class LayerExecutor
 
             RunsInLanes = ServesLanes();
             _running = Running(_blocks);
+            _takesPacked = TakesPacked();
             return;
         }
 
@@ -99,9 +103,12 @@ internal sealed class LayerExecutor
                 _blocks = Program(options);
                 RunsInLanes = ServesLanes();
                 _running = Running(_blocks);
+                _takesPacked = TakesPacked();
                 break;
         }
     }
+
+    private bool TakesPacked() => _path == LayerPath.Tiles && _observer is null && Engine() is FastEngine engine && engine.TakesPacked(_blocks);
 
     private static ProgrammedBlock[] Running(ImmutableArray<ProgrammedBlock> blocks) => [.. blocks.OrderBy(b => b.Block.FirstGroup).ThenBy(b => b.Block.ColumnStart)];
 
@@ -160,7 +167,7 @@ internal sealed class LayerExecutor
         int strips = (vectors + strip - 1) / strip;
         var staticScale = StaticScale();
         float[]? codes = null;
-        if (gatherer.Repeats && CodesAreShared(staticScale))
+        if (CodesAreShared(staticScale) && (gatherer.Repeats || (_takesPacked && gatherer.MayPack)))
         {
             codes = Arrays?.Rent(input.Length) ?? new float[input.Length];
             ToCodes(input, staticScale!.Value, codes);
@@ -472,7 +479,7 @@ internal sealed class LayerExecutor
 
         private void RunStrip(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes, float[] output)
         {
-            Load(gatherer, input, first, count, names, staticScale, areCodes);
+            bool isPacked = Load(gatherer, input, first, count, names, staticScale, areCodes);
             Clear(count);
             switch (_owner._path)
             {
@@ -489,7 +496,15 @@ internal sealed class LayerExecutor
 
                     break;
                 default:
-                    _engine.Load(_inputs, _rows, count, _samples, _ordinals);
+                    if (isPacked)
+                    {
+                        ((FastEngine)_engine).LoadPacked(_rows, count, _samples, _ordinals);
+                    }
+                    else
+                    {
+                        _engine.Load(_inputs, _rows, count, _samples, _ordinals);
+                    }
+
                     foreach (var block in _owner._running)
                     {
                         var (from, some) = TakesTurns ? (_turns[block.Block.Copy], _turns[block.Block.Copy + 1] - _turns[block.Block.Copy]) : (0, count);
@@ -509,20 +524,21 @@ internal sealed class LayerExecutor
         /// <summary>Copies take the MVMs of a sample in turn: a strip's vectors stand copy by copy.</summary>
         private bool TakesTurns => _layer.Copies > 1 && _owner._path == LayerPath.Tiles;
 
-        /// <summary>Reads vectors and makes codes of them, with their scales and names.</summary>
-        private void Load(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes)
+        /// <summary>Reads vectors and makes codes of them, with their scales and names; true = the codes are in the engine's own packing.</summary>
+        private bool Load(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes)
         {
             Reserve(count);
+            names.Fill(first, _samples.AsSpan(0, count), _ordinals.AsSpan(0, count));
+            bool isPacked = areCodes && !TakesTurns && _owner._takesPacked && _engine is FastEngine fast && gatherer.GatherQuads(input, first, count, fast.PackedStrip(_rows, count));
             bool codesFirst = _owner._path != LayerPath.Reference && !_owner.ManagesBounds && !areCodes;
             var vectors = codesFirst ? gatherer.StandingStrip(input, first, count) : default;
-            if (vectors.IsEmpty)
+            if (vectors.IsEmpty && !isPacked)
             {
                 float[] gathered = TakesTurns ? _gathered : _inputs;
                 gatherer.GatherStrip(input, first, count, gathered);
                 vectors = gathered;
             }
 
-            names.Fill(first, _samples.AsSpan(0, count), _ordinals.AsSpan(0, count));
             if (TakesTurns)
             {
                 OrderByCopy(count);
@@ -531,6 +547,12 @@ internal sealed class LayerExecutor
             for (int m = 0; m < count; m++)
             {
                 int place = TakesTurns ? _places[m] : m;
+                if (areCodes && !TakesTurns)
+                {
+                    _scales[m] = staticScale!.Value;
+                    continue;
+                }
+
                 var vector = vectors.Slice(m * _rows, _rows);
                 var target = _inputs.AsSpan(place * _rows, _rows);
                 _scales[place] = staticScale ?? Scale(vector);
@@ -543,6 +565,8 @@ internal sealed class LayerExecutor
                     vector.CopyTo(target);
                 }
             }
+
+            return isPacked;
         }
 
         /// <summary>Places of a strip's vectors such that those of a copy follow each other, and their names there.</summary>

@@ -21,6 +21,12 @@ internal abstract partial class VectorGatherer
     /// <summary>Copies vectors first .. first + count - 1 of groups x K inputs each, one after another.</summary>
     public abstract void GatherStrip(ReadOnlySpan<float> input, int first, int count, Span<float> destination);
 
+    /// <summary><see cref="GatherQuads"/> is worth a try.</summary>
+    public virtual bool MayPack => false;
+
+    /// <summary>The same vectors packed by fours (<see cref="PackedMvm.PackInputs"/>), without a copy one after another; false where they do not begin with a quad.</summary>
+    public virtual bool GatherQuads(ReadOnlySpan<float> input, int first, int count, Span<float> quads) => false;
+
     /// <summary>The same vectors where they stand, if they stand one after another; else empty.</summary>
     public virtual ReadOnlySpan<float> StandingStrip(ReadOnlySpan<float> input, int first, int count) => [];
 
@@ -205,11 +211,44 @@ internal abstract partial class VectorGatherer
                 }
                 else
                 {
-                    GatherWindows(planes, position, run, vectors, rows);
+                    GatherWindows(planes, position, run, vectors, rows, isPacked: false);
                 }
 
                 done += run;
             }
+        }
+
+        public override bool MayPack => true;
+
+        public override bool GatherQuads(ReadOnlySpan<float> input, int first, int count, Span<float> quads)
+        {
+            // Every image has to begin with a quad.
+            int begun = Math.Min(count, _positions - (first % _positions));
+            if ((begun < count && begun % PackedMvm.Quad != 0) || (begun + _positions < count && _positions % PackedMvm.Quad != 0))
+            {
+                return false;
+            }
+
+            int rows = _channels * _taps;
+            for (int done = 0; done < count;)
+            {
+                var (image, position) = Math.DivRem(first + done, _positions);
+                int run = Math.Min(count - done, _positions - position);
+                var planes = input.Slice(image * _channels * _plane, _channels * _plane);
+                var vectors = quads.Slice(done * rows, PackedMvm.Padded(run) * rows);
+                if (_isPointwise)
+                {
+                    PackedMvm.PackLines(planes[position..], _plane, _channels, run, vectors, PackedMvm.Quad * rows);
+                }
+                else
+                {
+                    GatherWindows(planes, position, run, vectors, rows, isPacked: true);
+                }
+
+                done += run;
+            }
+
+            return true;
         }
 
         public override void ScatterStrip(ReadOnlySpan<float> results, int first, int count, Span<float> output)
@@ -223,9 +262,9 @@ internal abstract partial class VectorGatherer
             }
         }
 
-        /// <summary>Some taps at a time of all windows in the order of the input, which lies in long runs, then turned to the order of vectors. A tap's runs are the same in every
-        /// channel.</summary>
-        private void GatherWindows(ReadOnlySpan<float> planes, int position, int count, Span<float> vectors, int rows)
+        /// <summary>Some taps at a time of all windows in the order of the input, which lies in long runs, then turned to the order of vectors, or packed. A tap's runs are the
+        /// same in every channel.</summary>
+        private void GatherWindows(ReadOnlySpan<float> planes, int position, int count, Span<float> vectors, int rows, bool isPacked)
         {
             const int Together = 16;
             float[] turned = ArrayPool<float>.Shared.Rent(Together * count);
@@ -253,6 +292,12 @@ internal abstract partial class VectorGatherer
                         {
                             line[zero] = 0;
                         }
+                    }
+
+                    if (isPacked)
+                    {
+                        PackedMvm.PackLines(turned, count, some, count, vectors[(PackedMvm.Quad * row)..], PackedMvm.Quad * rows);
+                        continue;
                     }
 
                     Transposition.Run(turned, count, some, count, vectors[row..], rows);

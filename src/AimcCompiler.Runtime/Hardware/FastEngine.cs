@@ -67,15 +67,31 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
 
     public override void Load(float[] codes, int stride, int vectors, ulong[] samples, uint[] ordinals)
     {
+        LoadPacked(stride, vectors, samples, ordinals);
         base.Load(codes, stride, vectors, samples, ordinals);
+        if (!Physics.HasDrivers)
+        {
+            PackedMvm.PackInputs(codes, stride, vectors, stride, PackedStrip(stride, vectors));
+        }
+    }
+
+    /// <summary>Nothing besides the product reads a strip's codes: it may come packed (<see cref="LoadPacked"/>).</summary>
+    public bool TakesPacked(IEnumerable<ProgrammedBlock> blocks) => Physics.Layer.Copies == 1 && !Physics.NeedsUnit && Observer is null && !blocks.Any(NeedsRows);
+
+    /// <summary>Room for a strip's codes, packed by fours.</summary>
+    public Span<float> PackedStrip(int stride, int vectors)
+    {
+        Grow(ref _strip, PackedMvm.Padded(vectors) * stride);
+        return _strip.AsSpan(0, PackedMvm.Padded(vectors) * stride);
+    }
+
+    /// <summary><see cref="Load"/> of what lies in <see cref="PackedStrip"/>.</summary>
+    public void LoadPacked(int stride, int vectors, ulong[] samples, uint[] ordinals)
+    {
+        base.Load([], stride, vectors, samples, ordinals);
         Array.Clear(_hasKeys);
         _stripVectors = vectors;
         Grow(ref _keys, _hasKeys.Length * vectors);
-        if (!Physics.HasDrivers)
-        {
-            Grow(ref _strip, PackedMvm.Padded(vectors) * stride);
-            PackedMvm.PackInputs(codes, stride, vectors, stride, _strip);
-        }
     }
 
     public override void Add(ProgrammedBlock block, int first, int vectors, double factor, LayerSums target, Span<int> clipped)
@@ -96,7 +112,7 @@ internal sealed class FastEngine(TilePhysics physics, SimulationOptions options)
             bool isPacked = !Physics.HasDrivers && (first + m) % PackedMvm.Quad == 0;
             VectorGroup group = new()
             {
-                Codes = Codes.AsSpan(((first + m) * CodeStride) + firstRow),
+                Codes = Codes.Length > 0 ? Codes.AsSpan(((first + m) * CodeStride) + firstRow) : default,
                 Stride = CodeStride,
                 Quads = isPacked ? _strip.AsSpan(((first + m) * CodeStride) + (firstRow * PackedMvm.Quad)) : default,
                 QuadStride = PackedMvm.Quad * CodeStride,

@@ -269,6 +269,7 @@ public sealed class ExactnessTests
             PulseBits = 1,
             Sign = InputSign.SignMagnitude,
             UnsignedWhenNonNegative = true,
+            SkipsZeroPulses = null,
             DynamicScale = true,
             Management = InputManagement.AbsMax,
             BoundManagement = null,

@@ -1,4 +1,5 @@
 using AimcCompiler.Core;
+using AimcCompiler.Kernels;
 using AimcCompiler.Runtime;
 
 namespace AimcCompiler.Tests.Runtime;
@@ -101,6 +102,7 @@ public sealed class VectorGathererTests
         }
 
         Assert.Equal(gatherer.Vectors, vector);
+        int packed = 0;
         foreach (int strip in (int[])[1, 3, 8, 17, 64, gatherer.Vectors])
         {
             float[] output = new float[results.Length];
@@ -112,10 +114,22 @@ public sealed class VectorGathererTests
                 gatherer.GatherStrip(x, first, count, gathered);
                 Assert.Equal(windows[(first * rows)..((first + count) * rows)], gathered);
                 gatherer.ScatterStrip(results.AsSpan(first * columns, count * columns), first, count, output);
+                float[] quads = new float[PackedMvm.Padded(count) * rows];
+                Array.Fill(quads, -1);
+                if (gatherer.GatherQuads(x, first, count, quads))
+                {
+                    float[] expected = new float[quads.Length];
+                    PackedMvm.PackInputs(gathered, rows, count, rows, expected);
+                    Assert.Equal(expected, quads);
+                    packed++;
+                }
             }
 
             Assert.Equal(written, output);
         }
+
+        // One vector is always packed.
+        Assert.True(packed >= gatherer.Vectors);
     }
 
     [Theory]

@@ -230,7 +230,7 @@ public sealed class ChipReaderTests
     [InlineData("tinny", "tiny")]
     [InlineData("ISAAC", "isaac")]
     [InlineData("aihwkit", "aihwkit-hwa", "aihwkit-default")]
-    [InlineData("xyzzy", "aihwkit-default", "aihwkit-hwa", "diana", "float", "hermes", "isaac", "mythic", "mythic-unverified", "neurram", "puma", "raella", "sonos", "tiny")]
+    [InlineData("xyzzy", "aihwkit-default", "aihwkit-hwa", "diana", "float", "hermes", "isaac", "mythic", "mythic-unverified", "neurram", "pimcomp", "puma", "raella", "sonos", "tiny")]
     public void AnUnknownChipSuggestsNames(string name, params string[] levers)
     {
         Diagnostic finding = Assert.Single(ChipFixture.FindingsWith(name));

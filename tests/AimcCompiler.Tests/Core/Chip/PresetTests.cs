@@ -11,7 +11,7 @@ public sealed class PresetTests
     [Fact]
     public void ThePresetsAreThose() =>
         Assert.Equal(
-            ["aihwkit-default", "aihwkit-hwa", "diana", "float", "hermes", "isaac", "mythic", "mythic-unverified", "neurram", "puma", "raella", "sonos", "tiny"], ChipReader.PresetNames);
+            ["aihwkit-default", "aihwkit-hwa", "diana", "float", "hermes", "isaac", "mythic", "mythic-unverified", "neurram", "pimcomp", "puma", "raella", "sonos", "tiny"], ChipReader.PresetNames);
 
     [Theory]
     [MemberData(nameof(Presets))]
@@ -54,6 +54,7 @@ public sealed class PresetTests
     [InlineData("tiny", 16L)]
     [InlineData("isaac", 168L * 96)]
     [InlineData("hermes", 64L)]
+    [InlineData("pimcomp", 9216L)]
     [InlineData("float", null)]
     [InlineData("aihwkit-default", null)]
     public void AChipHasItsTiles(string name, long? tiles) => Assert.Equal(tiles, ChipReader.Read(name).TilesPerChip);

@@ -4,13 +4,6 @@ namespace AimcCompiler.Tests.Core.Cost;
 
 public sealed class LayerCostTests
 {
-    [Theory]
-    [InlineData(4, 8, 128, 0.25)] // ISAAC with 8-bit weights and inputs
-    [InlineData(4, 8, 512, 0.0625)]
-    [InlineData(3, 8, 512, 0.046875)]
-    public void FollowsTheTitaniumLaw(int slices, int pulses, int rows, double expected) =>
-        Assert.Equal(expected, LayerCost.ConversionsPerMac(slices, pulses, rows));
-
     [Fact]
     public void CountsOfAFullTileFollowTheTitaniumLaw()
     {
