@@ -1,6 +1,5 @@
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
-using AimcCompiler.Ir;
 using AimcCompiler.Passes;
 using AimcCompiler.Runtime;
 using AimcCompiler.Tests.Onnx;

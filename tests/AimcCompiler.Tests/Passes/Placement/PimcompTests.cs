@@ -1,11 +1,7 @@
-using System.Collections.Immutable;
 using System.Diagnostics;
 using AimcCompiler.Core;
-using AimcCompiler.Ir;
 using AimcCompiler.Onnx;
 using AimcCompiler.Passes;
-using AimcCompiler.Testing;
-using AimcCompiler.Tests.Core.Mapping;
 using Xunit.Abstractions;
 
 namespace AimcCompiler.Tests.Passes;
