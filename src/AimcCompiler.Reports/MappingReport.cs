@@ -229,6 +229,12 @@ public sealed record EstimateReport
     /// <summary>Digital operations on one core's unit, one after the other.</summary>
     public required double? DigitalTimeS { get; init; }
 
+    /// <summary>Writing all cells, at most; null = the chip does not say what a pulse takes.</summary>
+    public double? ProgrammingTimeS { get; init; }
+
+    /// <summary>The same.</summary>
+    public double? ProgrammingEnergyJ { get; init; }
+
     /// <summary>What the energy does not contain.</summary>
     public required ImmutableArray<string> NotModelled { get; init; }
 }

@@ -218,6 +218,10 @@ public static class TextReport
         string breakdown = parts.Length > 0 ? $" ({string.Join(", ", parts.Select(p => $"{p.Part} {Quantity.Percent(p.Share)}"))})" : "";
         Line(console, $"energy {Quantity.Estimate(e.EnergyJ, "J")} per inference{breakdown}; not modelled: {string.Join(", ", e.NotModelled)}");
         Line(console, $"efficiency {Quantity.Estimate(e.TopsPerWMacro)} TOPS/W tiles alone, {Quantity.Estimate(e.TopsPerWSystem)} TOPS/W with buffers and digital units; {Quantity.Estimate(e.Tops)} TOPS");
+        if (e.ProgrammingTimeS is not null || e.ProgrammingEnergyJ is not null)
+        {
+            Line(console, $"programming at most {Quantity.Estimate(e.ProgrammingTimeS, "s")}, {Quantity.Estimate(e.ProgrammingEnergyJ, "J")}");
+        }
     }
 
     private static void WriteBounds(IAnsiConsole console, MappingReport report)
