@@ -76,5 +76,9 @@ internal sealed class VectorSteps
     public void Add(LoadedVector vector, IEnumerable<int> blocks, PartialSums sums) => _worker.Add(vector, blocks, sums);
 
     /// <summary>Writes the vector's results to the output.</summary>
-    public void Finish(LoadedVector vector, PartialSums sums, float[] output) => _gatherer.ScatterStrip(_worker.Finish(vector, sums), vector.Index, 1, output);
+    public void Finish(LoadedVector vector, PartialSums sums, float[] output)
+    {
+        var results = _worker.Finish(vector, sums);
+        _gatherer.ScatterStrip(results, vector.Index, 1, 0, results.Length, output);
+    }
 }

@@ -138,24 +138,34 @@ internal sealed class ScheduleTraffic
 /// <summary>Energy of one inference, part by part.</summary>
 internal static class ScheduleEnergy
 {
-    public static ImmutableArray<EnergyUse> Of(MappedProgram program, ProgramSchedule schedule, ScheduleTraffic traffic)
+    /// <param name="program">The program.</param>
+    /// <param name="schedule">Its schedule.</param>
+    /// <param name="traffic">What an inference moves and computes.</param>
+    /// <param name="staticJoules">What the chips take anyway until the next inference; null = not known: then of the tiles while they are busy.</param>
+    public static ImmutableArray<EnergyUse> Of(MappedProgram program, ProgramSchedule schedule, ScheduleTraffic traffic, double? staticJoules)
     {
         var chip = program.Chip;
         TileEnergy tiles = schedule.Stages.Stages
             .Where(s => s.Kind == StageKind.Analog)
             .Select(s => OfVector(program, program.Layers[s.Unit]) * s.Matrix!.Vectors)
             .Aggregate((TileEnergy?)null, (sum, one) => sum is null ? one : sum + one) ?? new TileEnergy { LumpedPj = 0 };
-        (string Part, double? Pj)[] parts =
+        List<(string Part, double? Pj)> parts = tiles.LumpedPj is not null
+            ? [("tiles", tiles.LumpedPj)]
+            : [("dac", tiles.DacPj), ("cells", tiles.CellsPj), ("adc", tiles.AdcPj), ("shift_add", tiles.ShiftAddPj)];
+        if (tiles.LumpedPj is null && staticJoules is null)
+        {
+            parts.Add(("tiles_static", tiles.StaticPj));
+        }
+
+        parts.AddRange(
         [
-            .. tiles.LumpedPj is not null
-                ? [("tiles", tiles.LumpedPj)]
-                : new (string, double?)[] { ("dac", tiles.DacPj), ("cells", tiles.CellsPj), ("adc", tiles.AdcPj), ("shift_add", tiles.ShiftAddPj), ("tiles_static", tiles.StaticPj) },
             ("buffer", Used(traffic.BufferBytes, 8 * chip.Core.BufferPjPerBit)),
             ("digital", Used(traffic.Operations, chip.Core.Digital.PjPerOp)),
             ("noc", Used(traffic.LinkBytes, 8 * chip.Noc?.PjPerBitHop)),
-            ("board", Used(traffic.BoardBytes, 8 * chip.OffChip?.PjPerBit)),
+            ("board", Used(traffic.BoardBytes, 8 * (chip.Board is { } board ? board.PjPerBit : chip.OffChip?.PjPerBit))),
             ("off_chip", Used(traffic.MemoryBytes, 8 * chip.OffChip?.PjPerBit)),
-        ];
+            ("static", staticJoules * 1e12),
+        ]);
         return [.. parts.Select(p => new EnergyUse(p.Part, p.Pj * 1e-12))];
     }
 

@@ -671,6 +671,7 @@ internal sealed class Simulation
         Unpark(stream);
         var (start, end) = Book(stream, resource, _now, duration, inference);
         Log.Waited(stream, StallCause.Memory, resource, _now, start);
+        end += Chip.Capacity.MemoryLatencyPs;
         Log.Worked(stream, StallCause.Memory, resource, start, end);
         return end;
     }
@@ -748,7 +749,7 @@ internal sealed class Simulation
 
             start = Take(state, resource, start, duration, where.Parent < 0);
             end = start + duration;
-            hopPs = where.Link < 0 ? 0 : Chip.HopPs;
+            hopPs = where.Link < 0 ? Chip.Capacity.BoardLatencyPs : Chip.HopPs;
         }
 
         for (int r = 0; r < channel.HopOfReceiver.Length; r++)

@@ -71,16 +71,18 @@ public static class TimingSimulator
         long span = last > middle ? run.Ended[last] - run.Ended[middle] : 0;
         double? interval = isTimed && span > 0 ? span * 1e-12 / (last - middle) : null;
         bool hasSpan = interval is not null;
+        double? latency = isTimed ? (run.Ended[0] - run.Started[0]) * 1e-12 : null;
         var chip = run.Chip;
+        var rollUp = ChipRollUp.Of(program.Chip);
         return new TimingResult
         {
-            LatencyS = isTimed ? (run.Ended[0] - run.Started[0]) * 1e-12 : null,
+            LatencyS = latency,
             LoadedLatencyS = isTimed ? (run.Ended[last] - run.Started[last]) * 1e-12 : null,
             IntervalS = interval,
             IsSteady = isTimed && IsSteady(run.Ended),
             Inferences = run.Ended.Count,
-            Energy = ScheduleEnergy.Of(program, schedule, traffic),
-            AreaMm2 = null,
+            Energy = ScheduleEnergy.Of(program, schedule, traffic, rollUp.StaticMw * 1e-3 * program.Chips * (interval ?? latency)),
+            AreaMm2 = rollUp.AreaMm2 * program.Chips,
             Resources =
             [
                 .. chip.All.Select(r => new ResourceUse(
