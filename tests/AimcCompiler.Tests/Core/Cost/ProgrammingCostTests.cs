@@ -35,7 +35,7 @@ public sealed class ProgrammingCostTests
         using Session session = new(program, new SimulationOptions());
         ProgrammingCost cost = CostOf(program);
         Assert.Equal(5 * cost.Devices, cost.Pulses);
-        Assert.InRange(session.Programming!.Pulses, 4 * cost.Devices, cost.Pulses); // hardly any device meets so small a tolerance
+        Assert.InRange(session.Programming!.Pulses, cost.Devices + 1, cost.Pulses); // half of the devices at zero are there at once
         EstimateReport estimate = MappingReport.Of(program).Estimate;
         Assert.Equal((cost.TimeS, cost.EnergyJ), (estimate.ProgrammingTimeS, estimate.ProgrammingEnergyJ));
     }
