@@ -468,7 +468,7 @@ public sealed record OffChipDescription
 
     public required double? PjPerBit { get; init; }
 
-    /// <summary>Places at the edge of the mesh where off-chip memory is reached, evenly spread from core 0 on; each has its share of the rate. Null = 1.</summary>
+    /// <summary>Places at the edge of the mesh where off-chip memory is reached, evenly spread from core 0 on, at most all of them; each has its share of the rate. Null = 1.</summary>
     public required int? Ports { get; init; }
 
     public required double? LatencyNs { get; init; }

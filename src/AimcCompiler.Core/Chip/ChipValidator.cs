@@ -115,7 +115,7 @@ public static partial class ChipValidator
         {
             check.Positive("off_chip.gb_per_s", offChip.GbPerS);
             check.NotNegative("off_chip.pj_per_bit", offChip.PjPerBit);
-            check.Within("off_chip.ports", offChip.Ports, 1, Math.Max(1, EdgeOf(chip.Mesh)));
+            check.Within("off_chip.ports", offChip.Ports, 1, MaximumMesh);
             check.NotNegative("off_chip.latency_ns", offChip.LatencyNs);
             check.NotNegative("off_chip.area_mm2", offChip.AreaMm2);
             check.NotNegative("off_chip.static_mw", offChip.StaticMw);
@@ -128,12 +128,6 @@ public static partial class ChipValidator
             check.NotNegative("board.pj_per_bit", board.PjPerBit);
         }
     }
-
-    /// <summary>Cores at the edge of a mesh.</summary>
-    private static int EdgeOf(MeshDescription? mesh) =>
-        mesh is null ? 1
-        : mesh.Rows == 1 || mesh.Columns == 1 ? mesh.Rows * mesh.Columns
-        : 2 * (mesh.Rows + mesh.Columns - 2);
 
     private static void Weights(Checks check, TileDescription tile)
     {

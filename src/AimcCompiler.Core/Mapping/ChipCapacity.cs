@@ -94,7 +94,7 @@ public sealed record ChipCapacity
         };
     }
 
-    /// <summary>Cores at the edge of the mesh, clockwise from core 0, so many of them at equal distances.</summary>
+    /// <summary>Cores at the edge of the mesh, clockwise from core 0, so many of them at equal distances, or all.</summary>
     private static ImmutableArray<int> PortsOf(MeshDescription? mesh, int ports)
     {
         (int rows, int columns) = mesh is null ? (1, 1) : (mesh.Rows, mesh.Columns);
@@ -110,7 +110,8 @@ public sealed record ChipCapacity
             edge.AddRange(Enumerable.Range(1, Math.Max(0, rows - 2)).Select(i => (rows - 1 - i) * columns));
         }
 
-        return [.. Enumerable.Range(0, ports).Select(i => edge[i * edge.Count / ports])];
+        int count = Math.Min(ports, edge.Count);
+        return [.. Enumerable.Range(0, count).Select(i => edge[i * edge.Count / count])];
     }
 
     /// <summary>Whole picoseconds of so many nanoseconds.</summary>

@@ -37,8 +37,11 @@ internal sealed class LayerExecutor
     private readonly LayerPath _path;
     private readonly ImmutableArray<ProgrammedBlock> _blocks = [];
 
-    /// <summary>The same, column block by column block: their sums stay in the cache while the row blocks add to them, in the same order.</summary>
-    private readonly ProgrammedBlock[] _running = [];
+    /// <summary>All columns.</summary>
+    private readonly ColumnPart _whole;
+
+    /// <summary>As many parts of the columns as there are threads: few vectors go through all of them at once, each thread reading its own cells. One where the layer cannot be divided.</summary>
+    private readonly ImmutableArray<ColumnPart> _parts = [];
 
     /// <summary>Codes may come to the tiles packed: nothing but the product reads them.</summary>
     private readonly bool _takesPacked;
@@ -74,7 +77,8 @@ internal sealed class LayerExecutor
             }
 
             RunsInLanes = ServesLanes();
-            _running = Running(_blocks);
+            _whole = Part(_blocks);
+            _parts = Parts();
             _takesPacked = TakesPacked();
             return;
         }
@@ -102,15 +106,39 @@ internal sealed class LayerExecutor
             default:
                 _blocks = Program(options);
                 RunsInLanes = ServesLanes();
-                _running = Running(_blocks);
-                _takesPacked = TakesPacked();
                 break;
         }
+
+        _whole = Part(_blocks);
+        _parts = Parts();
+        _takesPacked = TakesPacked();
     }
 
     private bool TakesPacked() => _path == LayerPath.Tiles && _observer is null && Engine() is FastEngine engine && engine.TakesPacked(_blocks);
 
-    private static ProgrammedBlock[] Running(ImmutableArray<ProgrammedBlock> blocks) => [.. blocks.OrderBy(b => b.Block.FirstGroup).ThenBy(b => b.Block.ColumnStart)];
+    /// <summary>Column block by column block: their sums stay in the cache while the row blocks add to them, in the order of the layer.</summary>
+    private ColumnPart Part(IEnumerable<ProgrammedBlock> blocks) =>
+        new([.. blocks.OrderBy(b => b.Block.FirstGroup).ThenBy(b => b.Block.ColumnStart)], 0, _layer.Groups * _layer.Columns);
+
+    private ImmutableArray<ColumnPart> Parts()
+    {
+        var starts = _whole.Blocks.Select(b => b.Block.ColumnStart).Distinct().ToArray();
+        int parts = Math.Min(Math.Max(1, _options.Threads), starts.Length);
+        if (_path != LayerPath.Tiles || _layer.Groups > 1 || _layer.Copies > 1 || parts < 2 || RunsInLanes)
+        {
+            return [_whole];
+        }
+
+        int[] bounds = [.. Enumerable.Range(0, parts).Select(i => starts[i * starts.Length / parts]), _layer.Columns];
+        return
+        [
+            .. Enumerable.Range(0, parts).Select(i => new ColumnPart(
+                [.. _whole.Blocks.Where(b => b.Block.ColumnStart >= bounds[i] && b.Block.ColumnStart < bounds[i + 1])], bounds[i], bounds[i + 1] - bounds[i])),
+        ];
+    }
+
+    /// <summary>Blocks and the output columns that they add to.</summary>
+    private readonly record struct ColumnPart(ProgrammedBlock[] Blocks, int First, int Count);
 
     private bool ServesLanes() => _path == LayerPath.Tiles && _observer is null && _options.Engine == EngineKind.Fast && LaneLayer.Obstacle(_layer, _physics) is null;
 
@@ -165,6 +193,13 @@ internal sealed class LayerExecutor
         done = (uint)names.PerSample;
         int strip = Strip(vectors);
         int strips = (vectors + strip - 1) / strip;
+        ReadOnlySpan<ColumnPart> single = [_whole];
+        var parts = ImmutableArray.Create(single);
+        if (strips > 1 && strips <= _parts.Length && vectors <= MaximumStrip)
+        {
+            (strip, strips, parts) = (vectors, 1, _parts);
+        }
+
         var staticScale = StaticScale();
         float[]? codes = null;
         if (CodesAreShared(staticScale) && (gatherer.Repeats || (_takesPacked && gatherer.MayPack)))
@@ -174,22 +209,23 @@ internal sealed class LayerExecutor
             input = codes;
         }
 
-        if (strips <= 1)
+        if (strips * parts.Length <= 1)
         {
             var worker = Rent();
-            worker.Run(gatherer, input.Span, 0, vectors, names, staticScale, codes is not null, output);
+            worker.Run(gatherer, input.Span, 0, vectors, names, staticScale, codes is not null, _whole, output);
             _idle.Add(worker);
         }
         else
         {
             Parallel.For(
                 0,
-                strips,
+                strips * parts.Length,
                 new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.Threads) },
                 Rent,
-                (s, _, worker) =>
+                (task, _, worker) =>
                 {
-                    worker.Run(gatherer, input.Span, s * strip, Math.Min(strip, vectors - (s * strip)), names, staticScale, codes is not null, output);
+                    int start = task / parts.Length * strip;
+                    worker.Run(gatherer, input.Span, start, Math.Min(strip, vectors - start), names, staticScale, codes is not null, parts[task % parts.Length], output);
                     return worker;
                 },
                 _idle.Add);
@@ -435,7 +471,7 @@ internal sealed class LayerExecutor
         /// <summary>A column's result is more than one sum of codes: several slices, or something that is added digitally.</summary>
         private bool HasDigitalPart => _owner._path == LayerPath.Tiles && (_slices > 1 || _physics.NeedsUnit || !_layer.Centers.IsEmpty);
 
-        public void Run(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes, float[] output)
+        public void Run(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes, ColumnPart part, float[] output)
         {
             if (_owner.RunsInLanes)
             {
@@ -446,7 +482,7 @@ internal sealed class LayerExecutor
                     int some = Math.Min(LaneMvm.Lanes, count - m);
                     if (!_lanes.TryRun(gatherer, input, first + m, some, names, output, ref clipped))
                     {
-                        RunStrip(gatherer, input, first + m, some, names, staticScale, areCodes, output);
+                        RunStrip(gatherer, input, first + m, some, names, staticScale, areCodes, part, output);
                     }
                 }
 
@@ -454,10 +490,10 @@ internal sealed class LayerExecutor
                 return;
             }
 
-            RunStrip(gatherer, input, first, count, names, staticScale, areCodes, output);
+            RunStrip(gatherer, input, first, count, names, staticScale, areCodes, part, output);
         }
 
-        private void RunStrip(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes, float[] output)
+        private void RunStrip(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes, ColumnPart part, float[] output)
         {
             Reserve(count);
             names.Fill(first, _samples.AsSpan(0, count), _ordinals.AsSpan(0, count));
@@ -486,14 +522,17 @@ internal sealed class LayerExecutor
                 }
             }
 
-            for (int slice = 0; slice < _slices; slice++)
+            for (int m = 0; m < count; m++)
             {
-                _acc.AsSpan(slice * _capacity * _columns, count * _columns).Clear();
-            }
+                for (int slice = 0; slice < _slices; slice++)
+                {
+                    _acc.AsSpan((((slice * _capacity) + m) * _columns) + part.First, part.Count).Clear();
+                }
 
-            if (HasDigitalPart)
-            {
-                _digital.AsSpan(0, count * _columns).Clear();
+                if (HasDigitalPart)
+                {
+                    _digital.AsSpan((m * _columns) + part.First, part.Count).Clear();
+                }
             }
 
             switch (_owner._path)
@@ -520,7 +559,7 @@ internal sealed class LayerExecutor
                         _engine.Load(_inputs, _rows, count, _samples, _ordinals);
                     }
 
-                    foreach (var block in _owner._running)
+                    foreach (var block in part.Blocks)
                     {
                         if (_layer.Copies == 1)
                         {
@@ -543,36 +582,39 @@ internal sealed class LayerExecutor
 
             if (!_layer.Centers.IsEmpty && _owner._path == LayerPath.Tiles)
             {
-                AddCenters(count);
+                AddCenters(count, part);
             }
 
             bool isReference = _owner._path == LayerPath.Reference;
             double codeScale = isReference ? _physics.CodeScale * _physics.Input.MaxCode : _physics.CodeScale;
+            var weightScales = _layer.Scales.Length > 1 ? _layer.Scales.AsSpan().Slice(part.First, part.Count) : _layer.Scales.AsSpan();
+            var bias = _layer.Bias.IsEmpty ? default : _layer.Bias.AsSpan().Slice(part.First, part.Count);
             for (int m = 0; m < count; m++)
             {
-                var results = _results.AsSpan(m * _columns, _columns);
+                int at = (m * _columns) + part.First;
+                var results = _results.AsSpan(at, part.Count);
                 double scale = codeScale * _scales[m];
                 if (!HasDigitalPart)
                 {
-                    ShiftAdd.Scale(_acc.AsSpan(m * _columns, _columns), _sliceWeights[0], scale, _layer.Scales.AsSpan(), _layer.Bias.AsSpan(), results);
+                    ShiftAdd.Scale(_acc.AsSpan(at, part.Count), _sliceWeights[0], scale, weightScales, bias, results);
                     continue;
                 }
 
                 // Per column: the digital corrections, then the slices in order.
-                var sums = _digital.AsSpan(m * _columns, _columns);
+                var sums = _digital.AsSpan(at, part.Count);
                 for (int slice = 0; slice < _slices; slice++)
                 {
-                    ShiftAdd.Add(_acc.AsSpan(((slice * _capacity) + m) * _columns, _columns), _sliceWeights[slice], sums);
+                    ShiftAdd.Add(_acc.AsSpan((slice * _capacity * _columns) + at, part.Count), _sliceWeights[slice], sums);
                 }
 
-                ShiftAdd.Scale(sums, 1, scale, _layer.Scales.AsSpan(), _layer.Bias.AsSpan(), results);
+                ShiftAdd.Scale(sums, 1, scale, weightScales, bias, results);
             }
 
-            gatherer.ScatterStrip(_results, first, count, output);
+            gatherer.ScatterStrip(_results, first, count, part.First, part.Count, output);
         }
 
         /// <summary>The digital part of center and offset: each column's center times the sum of the group's input codes.</summary>
-        private void AddCenters(int count)
+        private void AddCenters(int count, ColumnPart part)
         {
             for (int m = 0; m < count; m++)
             {
@@ -584,7 +626,7 @@ internal sealed class LayerExecutor
                         sum += (long)code;
                     }
 
-                    for (int n = g * _layer.Columns; n < (g + 1) * _layer.Columns; n++)
+                    for (int n = Math.Max(part.First, g * _layer.Columns); n < Math.Min(part.First + part.Count, (g + 1) * _layer.Columns); n++)
                     {
                         _digital[(m * _columns) + n] += (double)_layer.Centers[n] * sum;
                     }

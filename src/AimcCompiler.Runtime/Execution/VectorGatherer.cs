@@ -30,8 +30,8 @@ internal abstract partial class VectorGatherer
     /// <summary>The same vectors where they stand, if they stand one after another; else empty.</summary>
     public virtual ReadOnlySpan<float> StandingStrip(ReadOnlySpan<float> input, int first, int count) => [];
 
-    /// <summary>Writes the results of vectors first .. first + count - 1, groups x N each, one after another.</summary>
-    public abstract void ScatterStrip(ReadOnlySpan<float> results, int first, int count, Span<float> output);
+    /// <summary>Writes the results of vectors first .. first + count - 1, groups x N each, one after another, or some columns of them.</summary>
+    public abstract void ScatterStrip(ReadOnlySpan<float> results, int first, int count, int firstColumn, int columns, Span<float> output);
 
     /// <summary>Copies up to sixteen vectors side by side: input k of vector first + i to destination[16 k + i], anything beyond the last vector. The
     /// destination has room for sixteen more.</summary>
@@ -120,11 +120,15 @@ internal abstract partial class VectorGatherer
             }
         }
 
-        public override void ScatterStrip(ReadOnlySpan<float> results, int first, int count, Span<float> output)
+        public override void ScatterStrip(ReadOnlySpan<float> results, int first, int count, int firstColumn, int columns, Span<float> output)
         {
+            for (int i = 0; i < count && !_outputInner; i++)
+            {
+                results.Slice((i * _columns) + firstColumn, columns).CopyTo(output[(((first + i) * _columns) + firstColumn)..]);
+            }
+
             if (!_outputInner)
             {
-                results[..(count * _columns)].CopyTo(output[(first * _columns)..]);
                 return;
             }
 
@@ -132,7 +136,8 @@ internal abstract partial class VectorGatherer
             {
                 var (matrix, column) = Math.DivRem(first + done, _inner);
                 int run = Math.Min(count - done, _inner - column);
-                Transposition.Run(results[(done * _columns)..], _columns, run, _columns, output[((matrix * _columns * _inner) + column)..], _inner);
+                Transposition.Run(
+                    results[((done * _columns) + firstColumn)..], _columns, run, columns, output[((((matrix * _columns) + firstColumn) * _inner) + column)..], _inner);
                 done += run;
             }
         }
@@ -251,13 +256,14 @@ internal abstract partial class VectorGatherer
             return true;
         }
 
-        public override void ScatterStrip(ReadOnlySpan<float> results, int first, int count, Span<float> output)
+        public override void ScatterStrip(ReadOnlySpan<float> results, int first, int count, int firstColumn, int columns, Span<float> output)
         {
             for (int done = 0; done < count;)
             {
                 var (image, position) = Math.DivRem(first + done, _positions);
                 int run = Math.Min(count - done, _positions - position);
-                Transposition.Run(results[(done * _filters)..], _filters, run, _filters, output[((image * _filters * _positions) + position)..], _positions);
+                Transposition.Run(
+                    results[((done * _filters) + firstColumn)..], _filters, run, columns, output[((((image * _filters) + firstColumn) * _positions) + position)..], _positions);
                 done += run;
             }
         }

@@ -113,7 +113,9 @@ public sealed class VectorGathererTests
                 Array.Fill(gathered, -1);
                 gatherer.GatherStrip(x, first, count, gathered);
                 Assert.Equal(windows[(first * rows)..((first + count) * rows)], gathered);
-                gatherer.ScatterStrip(results.AsSpan(first * columns, count * columns), first, count, output);
+                // All columns, in two parts.
+                gatherer.ScatterStrip(results.AsSpan(first * columns, count * columns), first, count, 0, columns / 2, output);
+                gatherer.ScatterStrip(results.AsSpan(first * columns, count * columns), first, count, columns / 2, columns - (columns / 2), output);
                 float[] quads = new float[PackedMvm.Padded(count) * rows];
                 Array.Fill(quads, -1);
                 if (gatherer.GatherQuads(x, first, count, quads))

@@ -76,7 +76,7 @@ public sealed class ChipValidatorTests
     [InlineData("tiny", "core.static_mw", "core.static_mw=-1")]
     [InlineData("tiny", "tile.area_um2", "tile.area_um2=0")]
     [InlineData("tiny", "tile.timing.initiation_interval_ns", "tile.timing.initiation_interval_ns=0")]
-    [InlineData("tiny", "off_chip.ports", "off_chip.ports=5")]
+    [InlineData("tiny", "off_chip.ports", "off_chip.ports=0")]
     [InlineData("tiny", "off_chip.latency_ns", "off_chip.latency_ns=-1")]
     [InlineData("tiny", "off_chip.area_mm2", "off_chip.area_mm2=-1")]
     [InlineData("tiny", "off_chip.static_mw", "off_chip.static_mw=-1")]

@@ -64,7 +64,7 @@ public sealed class ChipCapacityTests
     [InlineData(3, 4, 10, new[] { 0, 1, 2, 3, 7, 11, 10, 9, 8, 4 })]
     [InlineData(1, 4, 4, new[] { 0, 1, 2, 3 })]
     [InlineData(4, 1, 2, new[] { 0, 2 })]
-    [InlineData(1, 1, 1, new[] { 0 })]
+    [InlineData(1, 1, 4, new[] { 0 })]
     public void PortsStandEvenlyAtTheEdge(int rows, int columns, int ports, int[] cores)
     {
         var chip = ChipReader.Read("tiny", [$"mesh.rows={rows}", $"mesh.columns={columns}", $"off_chip.ports={ports}"]);
