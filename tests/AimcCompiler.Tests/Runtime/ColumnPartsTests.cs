@@ -46,7 +46,7 @@ public sealed class ColumnPartsTests
                 Rows = 32,
                 Columns = 24,
                 Cell = t.Cell with { Device = new PcmLikeDevice(1, 1, 1) },
-                Input = t.Input with { Bits = 8, Management = InputManagement.AbsMax },
+                Input = t.Input with { Bits = 8, Management = InputManagement.AbsMax, DynamicScale = true },
                 Adc = t.Adc with { Bits = 8, Range = AdcRange.Max },
                 Noise = t.Noise with { Output = 0.05 },
             });
