@@ -36,6 +36,7 @@ namespace AimcCompiler.Binary;
 /// <item>Instructions: each layer and each partition runs exactly once, in the program or in the body of one loop; every value is written once, before it is read;
 /// inputs are never written; outputs are written, or are inputs. What exists inside a loop is not read behind it; a loop has no loop inside.</item>
 /// <item>Nodes: names are not empty, homes and reasons are known, counts are not negative, layers exist.</item>
+/// <item>Schedule: what <see cref="ScheduleVerifier"/> says.</item>
 /// </list></summary>
 public static partial class ProgramVerifier
 {
@@ -85,6 +86,14 @@ public static partial class ProgramVerifier
         VerifyPartitions(program);
         VerifyInstructions(program);
         VerifyNodes(program);
+        VerifySchedule(program);
+    }
+
+    private static void VerifySchedule(MappedProgram program)
+    {
+        Check(program.Schedule is null || program.NotScheduled is null, "the program has a schedule and a reason why it has none");
+        Check(program.NotScheduled is null || IsName(program.NotScheduled), "the reason why there is no schedule has no words");
+        ScheduleVerifier.Verify(program);
     }
 
     private static void VerifyProgram(MappedProgram program)

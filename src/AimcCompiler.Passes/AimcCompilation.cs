@@ -29,11 +29,13 @@ public static class AimcCompilation
         ("encode", "sign encoding: differential pair or offset"),
         ("slice-bits", "codes to digits that a cell can hold"),
         ("split-weights", "matrices to blocks that fit a tile"),
+        ("find-stages", "layers and digital operators to a pipeline that passes rows"),
         ("replicate-layers", "for a target: copies of every layer"),
         ("pack-cores", "for a target: row groups of all copies to cores, homes of values"),
         ("place-cores", "for a target: cores to places on the chip"),
         ("place-tiles", "a tile and a position for every block"),
         ("emit", "instructions, codes and digital sub-models"),
+        ("schedule", "buffers, channels and instruction streams of the cores"),
     ];
 
     /// <exception cref="DiagnosticException">The model or the request cannot be compiled.</exception>
@@ -61,6 +63,7 @@ public static class AimcCompilation
         var freed = runner.Run("free-batch", () => FreeBatch.Run(calibrated, options), Verify, Print);
         ImmutableHashSet<NodeId> unplaced = [];
         PlacedGraph placed;
+        StagedGraph staged;
         while (true)
         {
             var partitioned = runner.Run(
@@ -75,8 +78,10 @@ public static class AimcCompilation
             var sliced = runner.Run("slice-bits", () => SliceBits.Run(encoded), IrVerifier.Verify, IrPrinter.Print);
             // After slicing: how many columns of a matrix fit a tile depends on the slices.
             var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+            // Before placement: row groups are what is placed.
+            staged = runner.Run("find-stages", () => FindStages.Run(split, chip), VerifyStaged, StagePrinter.Print);
             // Copies have their cores before blocks have their tiles.
-            var mapped = options.Target == MappingTarget.Tiles ? null : MapCores.Run(FindStages.Run(split, chip), chip, options, runner);
+            var mapped = MapCores.Run(staged, chip, options, runner);
             placed = runner.Run(
                 "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics, mapped), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
             if (placed.Unplaced.IsEmpty)
@@ -90,6 +95,9 @@ public static class AimcCompilation
 
         string? calibration = options.Calibration is null ? null : ProgramRanges.Describe(options.CalibrationQuantile);
         var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration), ProgramVerifier.Verify, Print);
+        // After emit: streams name layers and partitions by their index.
+        var scheduled = placed.Mapped is { } placedStages ? staged with { Stages = placedStages.Stages } : staged;
+        program = runner.Run("schedule", () => ScheduleProgram.Run(program, scheduled, placed.Mapped?.Mapping), ScheduleVerifier.VerifyAndRun, Print);
         Warn(program, diagnostics);
         TellOfEmbeddings(program, diagnostics);
         WarnOfClipping(program, diagnostics);
@@ -108,6 +116,14 @@ public static class AimcCompilation
         DiagnosticBag diagnostics = new();
         var simple = InlineBranches.Run(FoldConstants.Run(FixInputs.Run(model, options, diagnostics)));
         return ExpandMvms.Run(Calibrate.InferTypes(ExpandMvms.Run(simple, options), options), options);
+    }
+
+    private static void VerifyStaged(StagedGraph staged)
+    {
+        if (staged.Stages is { } stages)
+        {
+            ScheduleVerifier.VerifyStages(stages);
+        }
     }
 
     private static void VerifyPlaced(PlacedGraph placed, ChipDescription chip)

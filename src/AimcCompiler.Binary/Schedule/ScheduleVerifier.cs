@@ -19,6 +19,19 @@ namespace AimcCompiler.Binary;
 /// </list></summary>
 public static partial class ScheduleVerifier
 {
+    /// <summary>Cores of all chips of a program that has a schedule.</summary>
+    public const int MaximumCores = 1 << 16;
+
+    /// <summary>Rows of all buffers together.</summary>
+    private const long MaximumBufferedRows = 1 << 26;
+
+    /// <summary>Cores of so many chips.</summary>
+    public static long CoresOf(ChipDescription chip, int chips)
+    {
+        ArgumentNullException.ThrowIfNull(chip);
+        return chip.Mesh is { } mesh ? (long)mesh.Rows * mesh.Columns * chips : chips;
+    }
+
     /// <summary>1 to 8; nothing where there is no schedule.</summary>
     /// <exception cref="InvalidIrException">An invariant is broken; the message names the entity and the bound.</exception>
     public static void Verify(MappedProgram program)
@@ -26,6 +39,9 @@ public static partial class ScheduleVerifier
         ArgumentNullException.ThrowIfNull(program);
         if (program.Schedule is { } schedule)
         {
+            Check(
+                CoresOf(program.Chip, program.Chips) <= MaximumCores,
+                $"the program has a schedule for {CoresOf(program.Chip, program.Chips)} cores, at most {MaximumCores} can have one");
             new Verification(program, schedule).Run();
         }
     }
@@ -86,7 +102,6 @@ public static partial class ScheduleVerifier
             VerifyStages(_graph);
             Check(_mapping.Chips == program.Chips, $"the mapping has {_mapping.Chips} chips, the program {program.Chips}");
             Check(_mapping.Target == schedule.Target, $"the mapping aims at {_mapping.Target}, the schedule at {schedule.Target}");
-            Check((long)_topology.Cores * program.Chips <= int.MaxValue, $"{program.Chips} chips of {_topology.Cores} cores have too many cores");
             Check(_mapping.Homes.Length == _graph.Values.Length, $"{_mapping.Homes.Length} values have homes, there are {_graph.Values.Length}");
             for (int v = 0; v < _mapping.Homes.Length; v++)
             {
@@ -242,6 +257,8 @@ public static partial class ScheduleVerifier
                     $"{name} of {buffer.Capacity} rows of {buffer.RowBytes} bytes at {buffer.Address} is not inside the {limit} bytes of core {buffer.Core}");
             }
 
+            long rows = schedule.Buffers.Sum(b => (long)b.Capacity);
+            Check(rows <= MaximumBufferedRows, $"the buffers have room for {rows} rows, at most {MaximumBufferedRows} are taken");
             foreach (var onCore in Enumerable.Range(0, schedule.Buffers.Length).GroupBy(b => (schedule.Buffers[b].Core, schedule.Buffers[b].Segment)))
             {
                 int before = -1;

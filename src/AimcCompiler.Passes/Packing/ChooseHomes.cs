@@ -156,7 +156,7 @@ internal sealed class ChooseHomes
         [
             .. Enumerable.Range(0, _work.Length)
                 .Where(c => _chip.TilesOfCore.IsEmpty || _chip.TilesOfCore[c] > 0)
-                .OrderByDescending(HasRoom).ThenByDescending(c => affinity[c]).ThenBy(c => _work[c]).ThenBy(c => c)
+                .OrderByDescending(HasRoom).ThenByDescending(c => HasRoom(c) ? affinity[c] : -_work[c]).ThenBy(c => _work[c]).ThenBy(c => c)
                 .Take(count).Order(),
         ];
     }

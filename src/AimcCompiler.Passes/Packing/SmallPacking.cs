@@ -17,7 +17,7 @@ internal sealed class SmallPacking
     private readonly double[] _noVectors;
     private int _nodes = Nodes;
 
-    private SmallPacking(ImmutableArray<TileFamily> families, ChipCapacity chip, long issuePs) => 
+    private SmallPacking(ImmutableArray<TileFamily> families, ChipCapacity chip, long issuePs) =>
         (_families, _chip, _issuePs, _noVectors) = (families, chip, issuePs, new double[families.Length]);
 
     /// <param name="families">The layers.</param>

@@ -11,8 +11,9 @@ namespace AimcCompiler.Passes;
 /// <param name="Count">Messages of one inference.</param>
 public sealed record RoutedMessage(int From, ImmutableArray<(int Core, long Bytes)> Receivers, long Bytes, long Count);
 
-/// <summary>Finds a path or tree for every message so that the most loaded link carries little. All paths are minimal: every receiver is joined to the tree of its message along the rectangle between sender and receiver, over
-/// links that are cheap because their load is low; then messages on the most loaded links are taken out and joined again. Between chips a message passes through their memory ports.
+/// <summary>Finds a path or tree for every message so that the most loaded link carries little. Paths are minimal: every receiver is joined to the tree of its message along the rectangle between sender and receiver, over
+/// links that are cheap because their load is low. Then messages on the most loaded links are taken out and joined again, in the end over detours too where that lowers the largest load. Between chips a message passes through
+/// their memory ports.
 /// <code>
 /// before:  core 0 to cores 2 and 14, 4 columns      after:  0->1, 1->2, 2->6, 6->10, 10->14
 /// </code></summary>
@@ -52,8 +53,12 @@ public static class RouteMessages
 /// <summary>Trees of messages and the load of every link.</summary>
 internal sealed class MessageRouter
 {
-    private const int Rounds = 30;
+    private const int Rounds = 20;
+    private const int DetourRounds = 60;
     private const double Full = 0.97;
+
+    /// <summary>What a hop costs beside its load: no detour is for nothing.</summary>
+    private const double PriceOfHop = 0.02;
     private readonly NocTopology _topology;
     private readonly MeshTopology? _mesh;
     private readonly int _port;
@@ -67,6 +72,7 @@ internal sealed class MessageRouter
     private readonly int[] _hopAt;
     private readonly double[] _cost;
     private readonly int[] _cameBy;
+    private readonly PriorityQueue<int, (double Cost, int Core)> _open = new();
 
     public MessageRouter(NocTopology topology, int port)
     {
@@ -74,7 +80,7 @@ internal sealed class MessageRouter
         _hopAt = new int[topology.Cores];
         _cost = new double[topology.Cores];
         _cameBy = new int[topology.Cores];
-        _neighbors = _mesh is null ? [] : [.. Enumerable.Range(0, topology.Cores).Select(_ => new int[4])];
+        _neighbors = _mesh is null ? [] : [.. Enumerable.Range(0, topology.Cores).Select(_ => (int[])[-1, -1, -1, -1])];
         for (int l = 0; _mesh is not null && l < topology.Links.Length; l++)
         {
             var link = topology.Links[l];
@@ -146,7 +152,7 @@ internal sealed class MessageRouter
 
         long best = _loads.Max();
         var kept = _legs.Select(l => l.Hops).ToArray();
-        for (int round = 0; round < Rounds && _mesh is not null && best > 0; round++)
+        for (int round = 0; round < Rounds + DetourRounds && _mesh is not null && best > 0; round++)
         {
             most = _loads.Max();
             foreach (var leg in _legs)
@@ -154,7 +160,7 @@ internal sealed class MessageRouter
                 if (leg.Hops.Exists(h => _loads[(leg.Chip * links) + h.Link] > Full * most))
                 {
                     Book(leg, -1);
-                    leg.Hops = TreeOf(leg, most);
+                    leg.Hops = TreeOf(leg, most, round >= Rounds);
                     Book(leg, 1);
                 }
             }
@@ -211,7 +217,7 @@ internal sealed class MessageRouter
         }
     }
 
-    private List<(int Link, int Parent, long Bytes)> TreeOf(Leg leg, double most)
+    private List<(int Link, int Parent, long Bytes)> TreeOf(Leg leg, double most, bool detours = false)
     {
         Array.Fill(_hopAt, -2);
         _hopAt[leg.From] = -1;
@@ -230,7 +236,17 @@ internal sealed class MessageRouter
             }
             else if (_hopAt[core] == -2)
             {
-                Join(leg, core, Math.Min(bytes, leg.Bytes) * leg.Count, most, hops, needed);
+                double price = Math.Min(bytes, leg.Bytes) * leg.Count;
+                if (detours)
+                {
+                    FindAround(leg, core, price, most);
+                }
+                else
+                {
+                    FindMinimal(leg, core, price, most);
+                }
+
+                Join(core, hops, needed);
             }
 
             needed[_hopAt[core]] += bytes;
@@ -269,8 +285,55 @@ internal sealed class MessageRouter
         _hopAt[core] = parent;
     }
 
+    private double Price(int chip, int link, double bytes, double most)
+    {
+        double load = (_loads[(chip * _topology.Links.Length) + link] + bytes) / most;
+        load *= load;
+        load *= load;
+        return bytes * load * load;
+    }
+
+    /// <summary>The cheapest of all paths from the tree to a core (Dijkstra).</summary>
+    private void FindAround(Leg leg, int core, double bytes, double most)
+    {
+        _open.Clear();
+        for (int at = 0; at < _cost.Length; at++)
+        {
+            bool isInTree = _hopAt[at] != -2;
+            _cost[at] = isInTree ? 0 : double.PositiveInfinity;
+            if (isInTree)
+            {
+                _open.Enqueue(at, (0, at));
+            }
+        }
+
+        while (_open.TryDequeue(out int at, out var reached) && at != core)
+        {
+            if (reached.Cost > _cost[at])
+            {
+                continue;
+            }
+
+            foreach (int link in _neighbors[at])
+            {
+                if (link < 0)
+                {
+                    continue;
+                }
+
+                int to = _topology.Links[link].To;
+                double cost = _cost[at] + Price(leg.Chip, link, bytes, most) + (PriceOfHop * bytes);
+                if (cost < _cost[to])
+                {
+                    (_cost[to], _cameBy[to]) = (cost, link);
+                    _open.Enqueue(to, (cost, to));
+                }
+            }
+        }
+    }
+
     /// <summary>The cheapest of the minimal paths from the tree to a core within the rectangle of sender and core.</summary>
-    private void Join(Leg leg, int core, long bytes, double most, List<(int Link, int Parent, long Bytes)> hops, List<long> needed)
+    private void FindMinimal(Leg leg, int core, double bytes, double most)
     {
         int columns = _mesh!.Columns;
         int down = (core / columns) - (leg.From / columns);
@@ -279,15 +342,6 @@ internal sealed class MessageRouter
         int stepRight = Math.Sign(right);
         int vertical = down >= 0 ? 2 : 3;
         int horizontal = right >= 0 ? 0 : 1;
-        int offset = leg.Chip * _topology.Links.Length;
-        double Price(int link)
-        {
-            double load = (_loads[offset + link] + bytes) / most;
-            load *= load;
-            load *= load;
-            return bytes * load * load;
-        }
-
         for (int i = 0; i <= Math.Abs(down); i++)
         {
             for (int j = 0; j <= Math.Abs(right); j++)
@@ -300,18 +354,22 @@ internal sealed class MessageRouter
                 }
 
                 _cost[at] = double.PositiveInfinity;
-                if (i > 0 && _neighbors[at - stepDown][vertical] is var along && _cost[at - stepDown] + Price(along) is var one && one < _cost[at])
+                if (i > 0 && _neighbors[at - stepDown][vertical] is var along && _cost[at - stepDown] + Price(leg.Chip, along, bytes, most) is var one && one < _cost[at])
                 {
                     (_cost[at], _cameBy[at]) = (one, along);
                 }
 
-                if (j > 0 && _neighbors[at - stepRight][horizontal] is var across && _cost[at - stepRight] + Price(across) is var other && other < _cost[at])
+                if (j > 0 && _neighbors[at - stepRight][horizontal] is var across && _cost[at - stepRight] + Price(leg.Chip, across, bytes, most) is var other && other < _cost[at])
                 {
                     (_cost[at], _cameBy[at]) = (other, across);
                 }
             }
         }
+    }
 
+    /// <summary>Adds the path that was found, from where it leaves the tree.</summary>
+    private void Join(int core, List<(int Link, int Parent, long Bytes)> hops, List<long> needed)
+    {
         Stack<int> path = [];
         int from = core;
         while (_hopAt[from] == -2)

@@ -11,14 +11,24 @@ namespace AimcCompiler.Passes;
 public static class ScheduleProgram
 {
     /// <param name="program">The program, emitted.</param>
-    /// <param name="stages">As find-stages left them.</param>
-    /// <param name="mapping">Null = the tiles that the blocks have say where everything stands.</param>
-    /// <returns>The program with a schedule, or with the reason why the chip's buffers hold none.</returns>
+    /// <param name="staged">The graph that it was made from, with its stages.</param>
+    /// <param name="mapping">Where row groups and values stand; null = where the blocks have their tiles.</param>
+    /// <returns>The program with a schedule, or with the reason why there is none.</returns>
     /// <exception cref="DiagnosticException">The buffers are too small for a mapping that was asked for.</exception>
-    public static MappedProgram Run(MappedProgram program, StageGraph stages, CoreMapping? mapping = null)
+    public static MappedProgram Run(MappedProgram program, StagedGraph staged, CoreMapping? mapping = null)
     {
         ArgumentNullException.ThrowIfNull(program);
-        ArgumentNullException.ThrowIfNull(stages);
+        ArgumentNullException.ThrowIfNull(staged);
+        if (staged.Stages is not { } stages)
+        {
+            return program with { NotScheduled = staged.NotScheduled };
+        }
+
+        if (ScheduleVerifier.CoresOf(program.Chip, program.Chips) is > ScheduleVerifier.MaximumCores and var cores)
+        {
+            return program with { NotScheduled = FormattableString.Invariant($"the chips have {cores} cores, at most {ScheduleVerifier.MaximumCores} can have a schedule") };
+        }
+
         var bound = Bind(program, stages);
         bool isAsked = mapping is not null && mapping.Target != MappingTarget.Tiles;
         if (mapping is null)

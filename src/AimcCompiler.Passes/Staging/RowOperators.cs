@@ -102,9 +102,9 @@ internal static class RowOperators
             case "LRN":
                 return layout == RowLayout.Image ? sameRow : whole;
             case "MaxPool" or "AveragePool" or "LpPool" when layout == RowLayout.Image && node.Ints("kernel_shape") is { IsEmpty: false } kernel:
-                return Kernel(node, kernel[0], shape[2], written[2]);
+                return Kernel(node, kernel[0], shape[2], written[2]) ?? whole;
             case "Conv" when input == 0 && layout == RowLayout.Image && graph.Facts[node.Inputs[1]] is { HasShape: true } filters:
-                return Kernel(node, filters.Shape[2], shape[2], written[2]);
+                return Kernel(node, filters.Shape[2], shape[2], written[2]) ?? whole;
             case "DepthToSpace" when layout == RowLayout.Image && node.Int("blocksize", 0) is > 0 and var block:
                 return new RowWindow((int)block, 1, 0, 1);
             case "SpaceToDepth" when layout == RowLayout.Image && node.Int("blocksize", 0) is > 0 and var block:
@@ -125,8 +125,14 @@ internal static class RowOperators
 
     private static long Positive(long axis, int rank) => axis < 0 ? axis + rank : axis;
 
-    private static RowWindow Kernel(Node node, long kernel, long extent, long outputs)
+    /// <summary>Null where a number is beyond what any tensor has.</summary>
+    private static RowWindow? Kernel(Node node, long kernel, long extent, long outputs)
     {
+        if (WindowBounds.Exceeded(node) is not null || kernel > WindowBounds.Largest)
+        {
+            return null;
+        }
+
         long stride = First("strides", 1);
         long reach = (First("dilations", 1) * (kernel - 1)) + 1;
         long total = Math.Max(0, ((outputs - 1) * stride) + reach - extent);
@@ -137,7 +143,7 @@ internal static class RowOperators
             "VALID" => 0,
             _ => First("pads", 0),
         };
-        return RowWindow.OfKernel((int)stride, (int)begin, (int)reach);
+        return reach > 1 << 30 ? null : RowWindow.OfKernel((int)stride, (int)begin, (int)reach);
 
         long First(string name, long otherwise) => node.Ints(name) is { IsEmpty: false } values ? values[0] : otherwise;
     }

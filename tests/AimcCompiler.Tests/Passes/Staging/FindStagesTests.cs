@@ -164,7 +164,7 @@ public sealed class FindStagesTests
         // Of a chip that scales each vector by itself every core needs all of it.
         var model = new TestModel().Input("x", 1, 16, 5, 6).Weights("w", 2, 16, 2, 2).Node("Conv", "x w", "y").Output("y");
         Assert.All(Assert.Single(Staged(model).Stages!.Stages).Matrix!.Groups, g => Assert.Equal(16 * 6, g.InputBytesPerRow));
-        var staged = FindStages.Run(Stairs.Split(model), ChipReader.Read("tiny", ["tile.input.dynamic_scale=false"]));
+        var staged = FindStages.Run(Stairs.Split(model), ChipReader.Read("tiny", ["tile.input.management=constant", "tile.input.dynamic_scale=false"]));
         var stage = Assert.Single(staged.Stages!.Stages);
         Assert.All(stage.Matrix!.Groups, g => Assert.Equal(6 * (((g.FirstInput + g.Inputs - 1) / 4) - (g.FirstInput / 4) + 1), g.InputBytesPerRow));
         Assert.Equal((4, 5), (staged.Stages.Values[stage.Output].Rows, stage.Matrix.VectorsPerRow));
