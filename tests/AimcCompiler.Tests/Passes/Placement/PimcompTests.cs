@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using AimcCompiler.Core;
+using AimcCompiler.Ir;
 using AimcCompiler.Onnx;
 using AimcCompiler.Passes;
 using Xunit.Abstractions;
