@@ -3,11 +3,12 @@ using AimcCompiler.Core;
 using AimcCompiler.Onnx;
 using AimcCompiler.Passes;
 using AimcCompiler.Tests.Onnx;
+using Xunit.Abstractions;
 
 namespace AimcCompiler.Tests.Passes.Scheduling;
 
 /// <summary>Every program that is compiled has a schedule which the verifier takes and which ends; compiling verifies it.</summary>
-public sealed class ScheduleProgramTests
+public sealed class ScheduleProgramTests(ITestOutputHelper output)
 {
     private static readonly Dictionary<string, TestModel> Models = new()
     {
@@ -60,6 +61,28 @@ public sealed class ScheduleProgramTests
     }
 
     [Theory]
+    [InlineData("a chain", MappingTarget.Throughput)]
+    [InlineData("a residual", MappingTarget.Throughput)]
+    [InlineData("branches", MappingTarget.Throughput)]
+    [InlineData("attention", MappingTarget.Throughput)]
+    [InlineData("layers on the same tiles", MappingTarget.Throughput)]
+    [InlineData("a recurrence", MappingTarget.Throughput)]
+    [InlineData("a convolution in groups", MappingTarget.Throughput)]
+    [InlineData("a chain", MappingTarget.Latency)]
+    [InlineData("a residual", MappingTarget.Latency)]
+    public void CopiesHaveAScheduleThatEnds(string model, MappingTarget target)
+    {
+        foreach (string[] settings in (string[][])[["mesh.rows=6", "mesh.columns=6", "core.buffer_kib=null"], ["mesh.rows=6", "mesh.columns=6", "core.buffer_kib=null", "tile.adc.bits=null", "noc.multicast=true"]])
+        {
+            var program = AimcCompilation.Compile(Models[model].Import(), ChipReader.Read("tiny", settings), new CompileOptions { Target = target }).Program;
+            var schedule = program.Schedule!;
+            Assert.Equal(target, schedule.Target);
+            Assert.Null(ScheduleVerifier.FindDeadlock(schedule, inferences: 5));
+            Assert.Contains(schedule.Mapping.Replication.Copies, c => c > 1);
+        }
+    }
+
+    [Theory]
     [InlineData("mlp.onnx")]
     [InlineData("lenet5.onnx")]
     [InlineData("resnet.onnx")]
@@ -101,6 +124,45 @@ public sealed class ScheduleProgramTests
 
         Assert.Empty(failed);
         Assert.True(scheduled > 10);
+    }
+
+    /// <summary>Copies of layers on the cores of PIMCOMP's chip; how much work the schedule is, is printed.</summary>
+    [SharedTheory]
+    [Trait("Category", "Long")]
+    [InlineData("light_squeezenet")]
+    [InlineData("light_bvlc_alexnet")]
+    [InlineData("light_inception_v1")]
+    [InlineData("light_resnet50")]
+    [InlineData("light_vgg19")]
+    public void CopiesOnManyCoresHaveASchedule(string name)
+    {
+        System.Diagnostics.Stopwatch watch = new();
+        Dictionary<string, double> seconds = [];
+        string last = "";
+        CompileOptions options = new()
+        {
+            Target = MappingTarget.Throughput,
+            SharesWeights = false,
+            Progress = pass =>
+            {
+                seconds[last] = seconds.GetValueOrDefault(last) + watch.Elapsed.TotalSeconds;
+                last = pass;
+                watch.Restart();
+            },
+        };
+        var program = AimcCompilation.Compile(OnnxImporter.Import(Path.Combine(SharedFolder.Folder, "models", "onnx", $"{name}.onnx")), ChipReader.Read("pimcomp"), options).Program;
+        options.Progress("");
+        var schedule = program.Schedule!;
+        output.WriteLine(FormattableString.Invariant(
+            $"{name}: {schedule.Mapping.RowGroups.Length} row groups, {schedule.Streams.Length} streams, {schedule.Channels.Length} channels, {schedule.Channels.Sum(c => c.Hops.Length)} hops, {schedule.Buffers.Length} buffers"));
+        output.WriteLine($"  {string.Join(", ", seconds.Where(s => s.Value > 0.05).Select(s => FormattableString.Invariant($"{s.Key} {s.Value:F2} s")))}");
+        watch.Restart();
+        ScheduleVerifier.Verify(program);
+        output.WriteLine(FormattableString.Invariant($"  verified in {watch.Elapsed.TotalSeconds:F2} s"));
+        watch.Restart();
+        Assert.Null(ScheduleVerifier.FindDeadlock(schedule));
+        output.WriteLine(FormattableString.Invariant($"  two inferences on counts in {watch.Elapsed.TotalSeconds:F2} s"));
+        Assert.True(schedule.Mapping.Replication.Copies.Max() > 1);
     }
 
     [Fact]
