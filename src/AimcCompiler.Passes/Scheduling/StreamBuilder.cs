@@ -233,7 +233,9 @@ internal sealed class StreamBuilder
     private ImmutableArray<RowBuffer>? Sized(Slack slack, out string? lack)
     {
         int[] ahead = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s => slack == Slack.None || _graph.Stages[s].Loop is not null ? 0 : AheadOf(s))];
-        var peaks = RowDemand.Peaks(_graph, ahead);
+        int[] lags = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s =>
+            _graph.Stages[s].Matrix is { } matrix ? (CopiesOf(s) + matrix.VectorsPerRow - 1) / matrix.VectorsPerRow : HomesOf(_graph.Stages[s].Output))];
+        var peaks = RowDemand.Peaks(_graph, ahead, lags);
         lack = null;
         Dictionary<int, long> ends = [];
         var sized = ImmutableArray.CreateBuilder<RowBuffer>(_buffers.Count);
@@ -249,6 +251,12 @@ internal sealed class StreamBuilder
             rows = Math.Min(rows, 2 * _graph.Values[buffer.Value].Rows);
             sized.Add(buffer with { Capacity = rows, Address = ends.GetValueOrDefault(buffer.Core) });
             ends[buffer.Core] = ends.GetValueOrDefault(buffer.Core) + (rows * buffer.RowBytes);
+        }
+
+        if (sized.Sum(b => (long)b.Capacity) is > ScheduleVerifier.MaximumBufferedRows and var all)
+        {
+            lack = FormattableString.Invariant($"the buffers would hold {all} rows, at most {ScheduleVerifier.MaximumBufferedRows} are taken");
+            return null;
         }
 
         if (_capacity.BufferBytes is { } limit && ends.Where(e => e.Value > limit).OrderByDescending(e => e.Value).ToList() is [var worst, ..] over)
