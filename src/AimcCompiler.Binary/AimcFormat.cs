@@ -11,6 +11,9 @@ internal static class AimcFormat
     /// <summary>The first version whose chip descriptions have every field; in older ones what is absent is off.</summary>
     public const uint FirstWithWholeChip = 4;
 
+    /// <summary>The first version whose programs say how they run on their cores.</summary>
+    public const uint FirstWithSchedule = 4;
+
     public const int Alignment = 64;
 
     public const int HashBytes = 32;
@@ -29,6 +32,12 @@ internal static class AimcFormat
     /// <summary>A block is 11 int32.</summary>
     public const int BlockBytes = 11 * sizeof(int);
 
+    /// <summary>A row group is 4 int32.</summary>
+    public const int RowGroupBytes = 4 * sizeof(int);
+
+    /// <summary>A hop is 4 int32 and an int64.</summary>
+    public const int HopBytes = 24;
+
     public static ReadOnlySpan<byte> Magic => "AIMC"u8;
 
     public static long Align(long offset) => (offset + Alignment - 1) / Alignment * Alignment;
@@ -42,6 +51,8 @@ internal enum SectionKind : uint
     Blocks = 4,
     Model = 5,
     ModelWeights = 6,
+    RowGroups = 7,
+    Hops = 8,
 }
 
 /// <summary>The first bytes of the file.</summary>
@@ -74,7 +85,7 @@ public sealed record AimcLimits
 
     public long ManifestBytes { get; init; } = 256L << 20;
 
-    /// <summary>Values, layers, partitions, instructions and nodes together.</summary>
+    /// <summary>Values, layers, partitions, instructions and nodes together, with all that a schedule is made of.</summary>
     public int Records { get; init; } = 1 << 20;
 
     public int Sections { get; init; } = 1 << 20;

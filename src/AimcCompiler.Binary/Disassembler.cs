@@ -96,6 +96,21 @@ public static class Disassembler
             string reason = node.Reason == FallbackReason.None ? "" : $" ({node.Reason})";
             yield return Text($"node {Quoted.Of(node.Name)} {Quoted.Of(node.Op)}: {node.Home}{layer}{reason}, {node.Parameters} parameters, {node.Macs} macs");
         }
+
+        if (program.NotScheduled is { } objection)
+        {
+            yield return "";
+            yield return $"not scheduled: {Quoted.Of(objection)}";
+        }
+
+        if (program.Schedule is { } schedule)
+        {
+            yield return "";
+            foreach (string line in ScheduleDisassembler.Lines(schedule))
+            {
+                yield return line;
+            }
+        }
     }
 
     private static IEnumerable<string> Lines(MappedProgram program, Instruction instruction)

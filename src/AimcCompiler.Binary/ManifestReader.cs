@@ -4,6 +4,7 @@ using System.Text;
 using AimcCompiler.Core;
 using Google.Protobuf;
 using Google.Protobuf.Collections;
+using Google.Protobuf.Reflection;
 
 namespace AimcCompiler.Binary;
 
@@ -12,12 +13,22 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
 {
     private int _nextSection;
 
+    /// <summary>Why a program of an older version has no schedule.</summary>
+    private const string Older = "compiled before programs had schedules";
+
     /// <exception cref="InvalidIrException">The manifest is malformed or does not fit the sections.</exception>
     /// <exception cref="DiagnosticException">The chip description is invalid.</exception>
     public MappedProgram Read(ReadOnlySpan<byte> bytes)
     {
-        CountRecords(bytes);
+        int records = 0;
+        CountRecords(bytes, Proto.Manifest.Descriptor, isTop: true, ref records);
         Proto.Manifest manifest = Parse(bytes);
+        bool hasSchedules = version >= AimcFormat.FirstWithSchedule;
+        if (!hasSchedules && (manifest.Schedule is not null || manifest.HasNotScheduled))
+        {
+            throw new InvalidIrException($"a file of version {version} says something of a schedule");
+        }
+
         var program = new MappedProgram
         {
             Producer = manifest.Producer,
@@ -38,34 +49,67 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Fixed = [.. manifest.FixedInputs.Select(f => new FixedInput(f.Name, (TensorType)f.Type, [.. f.Shape], f.Text))],
             SamplesAreIndependent = manifest.SamplesAreIndependent,
         };
+        program = program with
+        {
+            Schedule = manifest.Schedule is { } schedule ? ScheduleReader.Read(schedule, program.Layers, program.Chips, Section) : null,
+            NotScheduled = hasSchedules ? manifest.HasNotScheduled ? manifest.NotScheduled : null : Older,
+        };
         return _nextSection == sections.Count
             ? program
-            : throw new InvalidIrException($"section {_nextSection} of {sections.Count} belongs to no layer and no partition");
+            : throw new InvalidIrException($"section {_nextSection} of {sections.Count} belongs to nothing");
     }
 
-    /// <summary>An empty record takes 2 bytes of the file and some hundred of memory, so they are counted before they are made.</summary>
-    private void CountRecords(ReadOnlySpan<byte> bytes)
+    /// <summary>An empty record takes 2 bytes of the file and some hundred of memory, so they are counted before they are made: the fields of the manifest, and all messages in its
+    /// schedule.</summary>
+    private void CountRecords(ReadOnlySpan<byte> bytes, MessageDescriptor message, bool isTop, ref int records)
     {
         const ulong LengthDelimited = 2;
-        for (int records = 0; !bytes.IsEmpty; records++)
+        while (!bytes.IsEmpty)
         {
-            if (records > limits.Records)
+            ulong tag = Varint(ref bytes);
+            var field = tag >> 3 <= int.MaxValue ? message.FindFieldByNumber((int)(tag >> 3)) : null;
+            bool isMessage = field?.FieldType == FieldType.Message;
+            if ((isTop || isMessage) && ++records > limits.Records)
             {
                 throw new InvalidIrException($"the manifest has over {limits.Records} records");
             }
 
-            ulong tag = Varint(ref bytes);
-            ulong size = Varint(ref bytes);
-            if ((tag & 7) == LengthDelimited)
+            switch (tag & 7)
             {
-                bytes = size <= (ulong)bytes.Length ? bytes[(int)size..] : throw new InvalidIrException("the manifest ends inside a record");
-            }
-            else if ((tag & 7) != 0)
-            {
-                throw new InvalidIrException($"the manifest has a field of wire type {tag & 7}");
+                case LengthDelimited:
+                    ulong size = Varint(ref bytes);
+                    if (size > (ulong)bytes.Length)
+                    {
+                        throw new InvalidIrException("the manifest ends inside a record");
+                    }
+
+                    if (isMessage && (!isTop || field!.MessageType == Proto.Schedule.Descriptor))
+                    {
+                        // A loop holds no loop: nothing of a schedule is deeper than an instruction's parts.
+                        if (message == Proto.Repeat.Descriptor && IsLoop(bytes[..(int)size]))
+                        {
+                            throw new InvalidIrException("a stream has a loop in a loop");
+                        }
+
+                        CountRecords(bytes[..(int)size], field!.MessageType, isTop: false, ref records);
+                    }
+
+                    bytes = bytes[(int)size..];
+                    break;
+                case 0:
+                    Varint(ref bytes);
+                    break;
+                case 1 when !isTop:
+                    bytes = bytes.Length >= sizeof(double) ? bytes[sizeof(double)..] : throw new InvalidIrException("the manifest ends inside a number");
+                    break;
+                default:
+                    throw new InvalidIrException($"the manifest has a field of wire type {tag & 7}");
             }
         }
     }
+
+    /// <summary>The first field of an instruction is a loop.</summary>
+    private static bool IsLoop(ReadOnlySpan<byte> instruction) => !instruction.IsEmpty && Varint(ref instruction) >> 3 == Proto.StreamInstruction.RepeatFieldNumber;
 
     private static ulong Varint(ref ReadOnlySpan<byte> bytes)
     {

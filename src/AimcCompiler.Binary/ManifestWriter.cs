@@ -39,6 +39,16 @@ internal static class ManifestWriter
         manifest.Instructions.AddRange(program.Instructions.Select(ToProto));
         manifest.Nodes.AddRange(program.Nodes.Select(ToProto));
         manifest.FixedInputs.AddRange(program.Fixed.Select(ToProto));
+        if (program.Schedule is { } schedule)
+        {
+            manifest.Schedule = ScheduleWriter.Divide(schedule, Add);
+        }
+
+        if (program.NotScheduled is { } reason)
+        {
+            manifest.NotScheduled = reason;
+        }
+
         return (manifest, sections);
 
         uint Add(SectionKind kind, ReadOnlyMemory<byte> bytes)

@@ -36,6 +36,7 @@ namespace AimcCompiler.Binary;
 /// <item>Instructions: each layer and each partition runs exactly once, in the program or in the body of one loop; every value is written once, before it is read;
 /// inputs are never written; outputs are written, or are inputs. What exists inside a loop is not read behind it; a loop has no loop inside.</item>
 /// <item>Nodes: names are not empty, homes and reasons are known, counts are not negative, layers exist.</item>
+/// <item>Schedule: what <see cref="ScheduleVerifier"/> says.</item>
 /// </list></summary>
 public static partial class ProgramVerifier
 {
@@ -85,6 +86,14 @@ public static partial class ProgramVerifier
         VerifyPartitions(program);
         VerifyInstructions(program);
         VerifyNodes(program);
+        VerifySchedule(program);
+    }
+
+    private static void VerifySchedule(MappedProgram program)
+    {
+        Check(program.Schedule is null || program.NotScheduled is null, "the program has a schedule and a reason why it has none");
+        Check(program.NotScheduled is null || IsName(program.NotScheduled), "the reason why there is no schedule has no words");
+        ScheduleVerifier.Verify(program);
     }
 
     private static void VerifyProgram(MappedProgram program)
@@ -724,10 +733,10 @@ public static partial class ProgramVerifier
 
     private static string NameOf(MappedLayer layer) => $"layer {Quoted.Of(layer.Name)}";
 
-    private static bool IsCount(long count) => count is >= 0 and <= MaximumCount;
+    internal static bool IsCount(long count) => count is >= 0 and <= MaximumCount;
 
     /// <summary>Not empty, and no lone surrogate: in UTF-8 it would become another name.</summary>
-    private static bool IsName(string name)
+    internal static bool IsName(string name)
     {
         for (int i = 0; i < name.Length; i++)
         {
@@ -746,7 +755,7 @@ public static partial class ProgramVerifier
     private static void CheckDimension(long actual, long expected, string what) =>
         Check(actual < 0 || expected < 0 || actual == expected, $"{what} of {actual}");
 
-    private static void Check(
+    internal static void Check(
         [DoesNotReturnIf(false)] bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] BrokenInvariant message)
     {
         if (!holds)
@@ -755,7 +764,7 @@ public static partial class ProgramVerifier
         }
     }
 
-    private static void Check([DoesNotReturnIf(false)] bool holds, string message)
+    internal static void Check([DoesNotReturnIf(false)] bool holds, string message)
     {
         if (!holds)
         {

@@ -29,8 +29,10 @@ public static class AimcCompilation
         ("encode", "sign encoding: differential pair or offset"),
         ("slice-bits", "codes to digits that a cell can hold"),
         ("split-weights", "matrices to blocks that fit a tile"),
+        ("find-stages", "layers and digital operators to a pipeline that passes rows"),
         ("place-tiles", "a tile and a position for every block"),
         ("emit", "instructions, codes and digital sub-models"),
+        ("schedule", "buffers, channels and instruction streams of the cores"),
     ];
 
     /// <exception cref="DiagnosticException">The model or the request cannot be compiled.</exception>
@@ -58,6 +60,7 @@ public static class AimcCompilation
         var freed = runner.Run("free-batch", () => FreeBatch.Run(calibrated, options), Verify, Print);
         ImmutableHashSet<NodeId> unplaced = [];
         PlacedGraph placed;
+        StagedGraph staged;
         while (true)
         {
             var partitioned = runner.Run(
@@ -72,6 +75,8 @@ public static class AimcCompilation
             var sliced = runner.Run("slice-bits", () => SliceBits.Run(encoded), IrVerifier.Verify, IrPrinter.Print);
             // After slicing: how many columns of a matrix fit a tile depends on the slices.
             var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+            // Before placement: row groups are what is placed.
+            staged = runner.Run("find-stages", () => FindStages.Run(split, chip), VerifyStaged, StagePrinter.Print);
             placed = runner.Run(
                 "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
             if (placed.Unplaced.IsEmpty)
@@ -85,6 +90,8 @@ public static class AimcCompilation
 
         string? calibration = options.Calibration is null ? null : ProgramRanges.Describe(options.CalibrationQuantile);
         var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration), ProgramVerifier.Verify, Print);
+        // After emit: streams name layers and partitions by their index.
+        program = runner.Run("schedule", () => ScheduleProgram.Run(program, staged), ScheduleVerifier.VerifyAndRun, Print);
         Warn(program, diagnostics);
         TellOfEmbeddings(program, diagnostics);
         WarnOfClipping(program, diagnostics);
@@ -103,6 +110,14 @@ public static class AimcCompilation
         DiagnosticBag diagnostics = new();
         var simple = InlineBranches.Run(FoldConstants.Run(FixInputs.Run(model, options, diagnostics)));
         return ExpandMvms.Run(Calibrate.InferTypes(ExpandMvms.Run(simple, options), options), options);
+    }
+
+    private static void VerifyStaged(StagedGraph staged)
+    {
+        if (staged.Stages is { } stages)
+        {
+            ScheduleVerifier.VerifyStages(stages);
+        }
     }
 
     private static void VerifyPlaced(PlacedGraph placed, ChipDescription chip)

@@ -31,6 +31,8 @@ public static class Descriptors
     public static readonly DiagnosticDescriptor NothingAnalog = new("AIMC3007", Severity.Warning, "Nothing of the model runs on tiles");
 
     public static readonly DiagnosticDescriptor EmbeddingOnTiles = new("AIMC3008", Severity.Warning, "An embedding table stands on tiles");
+    public static readonly DiagnosticDescriptor BufferTooSmall = new("AIMC3009", Severity.Error, "The buffers of the cores are too small");
+
     public static readonly DiagnosticDescriptor InvalidProgram = new("AIMC4001", Severity.Error, "The program file cannot be read");
     public static readonly DiagnosticDescriptor NewerProgram = new("AIMC4002", Severity.Error, "The program file is newer than this tool");
     public static readonly DiagnosticDescriptor CannotWrite = new("AIMC4003", Severity.Error, "An output cannot be written");

@@ -93,6 +93,9 @@ public sealed record MatrixDemand
     public required bool IsSerial { get; init; }
 
     public long Tiles => Groups.Sum(g => (long)g.Tiles);
+
+    /// <summary>Sums of a row group, or messages of partial sums, that may wait to be added: two, and those that are in the pipeline of a tile.</summary>
+    public int SumsInFlight => 2 + (LatencyNs is { } latency && IntervalNs is > 0 and var interval ? (int)Math.Min(1 << 20, Math.Ceiling(latency / interval)) : 0);
 }
 
 /// <summary>What is driven by one part of an input vector: a row block of a group with all its column blocks, or as many of them as a core has tiles. Never divided between cores.</summary>
@@ -105,7 +108,11 @@ public sealed record MatrixDemand
 /// <param name="Columns">Output columns that it adds to.</param>
 /// <param name="SharedTile">Group of small row groups that stand on one tile together; -1 = none.</param>
 public sealed record RowGroupDemand(
-    ImmutableArray<int> Blocks, int Tiles, int Rounds, int FirstInput, int Inputs, long InputBytesPerRow, int Columns, int SharedTile = -1);
+    ImmutableArray<int> Blocks, int Tiles, int Rounds, int FirstInput, int Inputs, long InputBytesPerRow, int Columns, int SharedTile = -1)
+{
+    /// <summary>First of the output columns, which follow each other.</summary>
+    public int FirstColumn { get; init; }
+}
 
 /// <summary>The pipeline of a network, in topological order but for carried inputs.</summary>
 public sealed record StageGraph(ImmutableArray<StageValue> Values, ImmutableArray<Stage> Stages)

@@ -8,7 +8,7 @@ namespace AimcCompiler.Passes;
 internal static class WindowBounds
 {
     /// <summary>No tensor that fits a computer reaches so far; products of two of them fit 64 bits.</summary>
-    private const long Largest = 1 << 24;
+    public const long Largest = 1 << 24;
 
     private static readonly string[] Attributes = ["strides", "dilations", "pads"];
 

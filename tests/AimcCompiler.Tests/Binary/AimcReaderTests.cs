@@ -61,7 +61,7 @@ public sealed class AimcReaderTests
         byte[] file = [.. Valid];
         file[4] = 1;
         SampleProgram.Reseal(file);
-        Assert.Equal(Disassembler.Print(AimcReader.Read(Valid, "new.aimc")), Disassembler.Print(AimcReader.Read(file, "old.aimc")));
+        Assert.Equal(Disassembler.Print(AimcReader.Read(Valid, "new.aimc")), Disassembler.Print(AimcReader.Read(file, "old.aimc") with { NotScheduled = null }));
     }
 
     /// <summary>A description of before version 3 lacks fields that are off then; one of today must have them all.</summary>

@@ -1,6 +1,8 @@
 using System.Collections;
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
+using AimcCompiler.Passes;
+using AimcCompiler.Tests.Onnx;
 
 namespace AimcCompiler.Tests.Binary;
 
@@ -28,6 +30,49 @@ public sealed class AimcRoundTripTests
         short[] codes = [.. Enumerable.Range(0, 54).Select(i => (short)layer.Weights.Code(i))];
         MappedProgram program = tiny with { Layers = tiny.Layers.SetItem(1, layer with { Weights = WeightSection.Of(codes) }) };
         AssertEqual(program, AimcReader.Read(SampleProgram.Bytes(program), "small.aimc"), "program");
+    }
+
+    [Theory]
+    [InlineData("tiny")]
+    [InlineData("hermes")]
+    public void ReadsBackASchedule(string chip)
+    {
+        var model = new TestModel().Input("x", 1, 3, 7, 6).Weights("w", 3, 3, 3, 3).Node("Conv", "x w", "c", ("pads", new[] { 1, 1, 1, 1 })).Node("Relu", "c", "r")
+            .Node("Add", "r x", "s").Node("GlobalAveragePool", "s", "g").Node("Mul", "g s", "m").Weights("f", 126, 4).Node("Flatten", "m", "n").Node("MatMul", "n f", "y").Output("y");
+        var program = AimcCompilation.Compile(model.Import(), ChipReader.Read(chip, ["mesh.rows=9", "mesh.columns=9"]), new CompileOptions()).Program;
+        Assert.NotNull(program.Schedule);
+        byte[] bytes = SampleProgram.Bytes(program);
+        var read = AimcReader.Read(bytes, "small.aimc");
+        AssertEqual(program.Schedule, read.Schedule, "schedule");
+        Assert.Equal(Disassembler.Print(program), Disassembler.Print(read));
+        Assert.Equal(bytes, SampleProgram.Bytes(read));
+    }
+
+    [Fact]
+    public void ReadsBackWhyThereIsNoSchedule()
+    {
+        var program = SampleProgram.Tiny() with { NotScheduled = "no rows" };
+        Assert.Equal("no rows", AimcReader.Read(SampleProgram.Bytes(program), "small.aimc").NotScheduled);
+    }
+
+    /// <summary>Messages of a schedule are counted before they are made, however deep they stand.</summary>
+    [Fact]
+    public void TooManyInstructionsAreRefused()
+    {
+        var program = AimcCompilation.Compile(new TestModel().Input("x", 1, 20).Weights("w", 20, 9).Node("MatMul", "x w", "y").Output("y").Import(), ChipReader.Read("tiny"), new CompileOptions()).Program;
+        byte[] bytes = SampleProgram.Bytes(program);
+        AimcReader.Read(bytes, "small.aimc", new AimcLimits { Records = 300 });
+        var e = Assert.Throws<DiagnosticException>(() => AimcReader.Read(bytes, "small.aimc", new AimcLimits { Records = 60 }));
+        Assert.Contains("over 60 records", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AFileOfAnOlderVersionHasNoSchedule()
+    {
+        byte[] bytes = SampleProgram.Bytes(SampleProgram.Tiny());
+        bytes[4] = 3;
+        SampleProgram.Reseal(bytes);
+        Assert.Contains("before programs had schedules", AimcReader.Read(bytes, "old.aimc").NotScheduled, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -57,13 +57,13 @@ public sealed class MappingFieldsTests
     [InlineData("tile.encoding.pair_axis")]
     public void WhatRangesComeFromDecides(string path) => Assert.True(ChipFields.DecidesMapping(path));
 
-    /// <summary>All of a program but its chip.</summary>
+    /// <summary>All of a program but its chip, and but the schedule with its times.</summary>
     private static string Text(string chip, params string[] settings)
     {
         var graph = new TestModel().Input("x", "N", 4).Weights("w", 4, 5).Node("MatMul", "x w", "m").Node("Relu", "m", "r").Weights("v", 5, 3).Node("MatMul", "r v", "y").Output("y").Import();
         var program = AimcCompilation.Compile(graph, ChipReader.Read(chip, settings), new CompileOptions { Chips = null }).Program;
         using StringWriter text = new();
-        Disassembler.Write(program with { Chip = ChipReader.Read(chip) }, text);
+        Disassembler.Write(program with { Chip = ChipReader.Read(chip), Schedule = null, NotScheduled = null }, text);
         foreach (var layer in program.Layers)
         {
             text.WriteLine(Convert.ToHexString(layer.Weights.Bytes.Span));

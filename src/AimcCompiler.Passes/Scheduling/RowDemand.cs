@@ -1,0 +1,100 @@
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Passes;
+
+/// <summary>A demand-driven run of one inference, sinks first: a stage makes a row when a reader asks for it, then as many more as it runs ahead. What a buffer holds at most in it is room with which
+/// this very order can run; streams that block are deterministic (Kahn 1974; Parks 1995), so no other order of them comes to a halt with that room.</summary>
+internal sealed class RowDemand
+{
+    private readonly StageGraph _graph;
+    private readonly int[] _ahead;
+    private readonly int[] _made;
+    private readonly List<(int Stage, StageInput Input)>[] _readers;
+    private readonly Dictionary<(int Value, int Stage), int> _peaks = [];
+    private readonly int[] _taken;
+
+    /// <param name="graph">The stages.</param>
+    /// <param name="ahead">Rows that each stage runs ahead of what is asked.</param>
+    private RowDemand(StageGraph graph, int[] ahead)
+    {
+        _graph = graph;
+        _ahead = ahead;
+        // Rows of values, not of stages: inputs of the model are made too.
+        _made = new int[graph.Values.Length];
+        _taken = new int[graph.Values.Length];
+        _readers = [.. graph.Values.Select(_ => new List<(int, StageInput)>())];
+        for (int s = 0; s < graph.Stages.Length; s++)
+        {
+            foreach (var input in graph.Stages[s].Inputs)
+            {
+                _readers[input.Value].Add((s, input));
+            }
+        }
+    }
+
+    /// <returns>Rows that a buffer of a value holds for a reader at most; stage -1 = what leaves the chip.</returns>
+    public static IReadOnlyDictionary<(int Value, int Stage), int> Peaks(StageGraph graph, int[] ahead)
+    {
+        RowDemand run = new(graph, ahead);
+        run.Run();
+        return run._peaks;
+    }
+
+    private void Run()
+    {
+        int[] sinks = [.. Enumerable.Range(0, _graph.Values.Length).Where(v => _graph.Values[v].IsOutput || _readers[v].Count == 0)];
+        int most = sinks.Select(v => _graph.Values[v].Rows).DefaultIfEmpty(0).Max();
+        for (int step = 1; step <= most; step++)
+        {
+            foreach (int v in sinks)
+            {
+                // Outputs go on side by side, each at its own pace.
+                while (_taken[v] < _graph.Values[v].Rows && (long)_taken[v] * most < (long)step * _graph.Values[v].Rows)
+                {
+                    Make(v, _taken[v]);
+                    _taken[v]++;
+                }
+            }
+        }
+    }
+
+    private void Make(int value, int row)
+    {
+        if (_made[value] > row)
+        {
+            return;
+        }
+
+        int producer = _graph.Values[value].Producer;
+        int last = (int)Math.Min((long)row + (producer < 0 ? 0 : _ahead[producer]), _graph.Values[value].Rows - 1);
+        while (_made[value] <= last)
+        {
+            if (producer >= 0)
+            {
+                foreach (var input in _graph.Stages[producer].Inputs)
+                {
+                    int needed = input.Window.Last(_made[value], _graph.Values[input.Value].Rows);
+                    if (needed >= 0)
+                    {
+                        Make(input.Value, needed);
+                    }
+                }
+            }
+
+            _made[value]++;
+            foreach (var (stage, input) in _readers[value])
+            {
+                int reached = _made[_graph.Stages[stage].Output];
+                int released = reached == _graph.Values[_graph.Stages[stage].Output].Rows ? _graph.Values[value].Rows : input.Window.First(reached, _graph.Values[value].Rows);
+                Record(value, stage, _made[value] - Math.Min(released, _made[value]));
+            }
+
+            if (_graph.Values[value].IsOutput)
+            {
+                Record(value, -1, _made[value] - _taken[value]);
+            }
+        }
+    }
+
+    private void Record(int value, int stage, int held) => _peaks[(value, stage)] = Math.Max(Math.Max(1, held), _peaks.GetValueOrDefault((value, stage)));
+}

@@ -1,0 +1,476 @@
+using System.Collections.Immutable;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Passes;
+
+/// <summary>Buffers, channels and streams for stages that have their places.</summary>
+internal sealed class StreamBuilder
+{
+    private readonly StageGraph _graph;
+    private readonly CoreMapping _mapping;
+    private readonly ChipCapacity _capacity;
+    private readonly Dictionary<(int Owner, int Copy), ImmutableArray<int>> _groupsOf;
+
+    /// <summary>Rows buffers of readers, by core, value and first row; the stride is 1 or the number of homes.</summary>
+    private readonly Dictionary<(int Core, int Value, int First, int Stride), int> _readBuffers = [];
+
+    private readonly Dictionary<(int Value, int Home), int> _assemblies = [];
+    private readonly Dictionary<int, List<(int Core, int Buffer)>> _buffersOf = [];
+    private readonly List<RowBuffer> _buffers = [];
+    private readonly List<HashSet<int>> _bufferStages = [];
+    private readonly List<Channel> _channels = [];
+    private readonly List<CoreStream> _streams = [];
+
+    public StreamBuilder(StageGraph graph, CoreMapping mapping, ChipCapacity capacity)
+    {
+        (_graph, _mapping, _capacity) = (graph, mapping, capacity);
+        _groupsOf = Enumerable.Range(0, mapping.RowGroups.Length).GroupBy(g => (mapping.RowGroups[g].Stage, mapping.RowGroups[g].Copy))
+            .ToDictionary(g => g.Key, g => g.OrderBy(i => mapping.RowGroups[i].Group).ToImmutableArray());
+    }
+
+    /// <param name="tooSmall">What the buffers lack where there is no schedule.</param>
+    public ProgramSchedule? Build(out string? tooSmall)
+    {
+        PlanBuffers();
+        ImmutableArray<RowBuffer>? sized = null;
+        tooSmall = null;
+        foreach (var slack in Enum.GetValues<Slack>())
+        {
+            sized = Sized(slack, out string? lack);
+            tooSmall ??= lack;
+            if (sized is not null)
+            {
+                tooSmall = null;
+                break;
+            }
+
+            tooSmall = lack;
+        }
+
+        if (sized is null)
+        {
+            return null;
+        }
+
+        AddSources();
+        for (int s = 0; s < _graph.Stages.Length; s++)
+        {
+            if (_graph.Stages[s].Matrix is not null)
+            {
+                AddAnalog(s);
+            }
+            else
+            {
+                AddDigital(s);
+            }
+        }
+
+        AddSinks();
+        return new ProgramSchedule
+        {
+            Target = _mapping.Target,
+            Overlaps = _mapping.Target != MappingTarget.Latency,
+            Stages = _graph,
+            Mapping = _mapping,
+            Buffers = sized.Value,
+            Channels = [.. _channels],
+            Streams = [.. _streams.OrderBy(s => s.Core)],
+        };
+    }
+
+    /// <summary>Room beyond what the order of demand takes; the most first.</summary>
+    private enum Slack
+    {
+        /// <summary>Values that are read as a whole have room for two inferences.</summary>
+        TwoInferences,
+
+        /// <summary>Stages run ahead by what is in their pipeline.</summary>
+        Ahead,
+
+        None,
+    }
+
+    private int HomesOf(int value) => _mapping.Homes[value].Length;
+
+    private int OwnerOf(int stage) => _graph.Stages[stage].Matrix!.SharesTilesOf ?? stage;
+
+    private int CopiesOf(int stage) => _mapping.Replication.Copies[OwnerOf(stage)];
+
+    private long RowsAt(int value, int home) => (_graph.Values[value].Rows - home + HomesOf(value) - 1) / HomesOf(value);
+
+    /// <summary>The first vector of a copy, and how many it takes.</summary>
+    private (long First, long Count) VectorsOf(int stage, int copy)
+    {
+        var matrix = _graph.Stages[stage].Matrix!;
+        int copies = CopiesOf(stage);
+        long first = (((copy - matrix.FirstOrdinal) % copies) + copies) % copies;
+        return (first, first >= matrix.Vectors ? 0 : (matrix.Vectors - first + copies - 1) / copies);
+    }
+
+    private int PortOf(int core)
+    {
+        int chip = core / _capacity.Topology.Cores;
+        return (chip * _capacity.Topology.Cores) + _capacity.Ports.MinBy(p => _capacity.Topology.Hops(p, core % _capacity.Topology.Cores));
+    }
+
+    private int SinkOf(int value) => PortOf(_mapping.Homes[value][0]);
+
+    private void PlanBuffers()
+    {
+        for (int s = 0; s < _graph.Stages.Length; s++)
+        {
+            var stage = _graph.Stages[s];
+            if (stage.Matrix is { } matrix)
+            {
+                HashSet<(int Core, int Group)> needs = [];
+                for (int copy = 0; copy < CopiesOf(s); copy++)
+                {
+                    foreach (int g in VectorsOf(s, copy).Count > 0 ? _groupsOf[(OwnerOf(s), copy)] : [])
+                    {
+                        needs.Add((_mapping.RowGroups[g].Core, _mapping.RowGroups[g].Group));
+                    }
+                }
+
+                foreach (var onCore in needs.GroupBy(n => n.Core))
+                {
+                    long bytes = onCore.Sum(n => matrix.Groups[n.Group].InputBytesPerRow);
+                    foreach (var input in stage.Inputs)
+                    {
+                        Reserve(onCore.Key, input.Value, 0, 1, bytes, s);
+                    }
+                }
+
+                for (int home = 0; home < HomesOf(stage.Output); home++)
+                {
+                    _assemblies.Add((stage.Output, home), _buffers.Count);
+                    _buffers.Add(new RowBuffer(
+                        _mapping.Homes[stage.Output][home], stage.Output, home, HomesOf(stage.Output), matrix.VectorsPerRow, 1, _graph.Values[stage.Output].BytesPerRow, 0));
+                    _bufferStages.Add([s]);
+                }
+            }
+            else
+            {
+                for (int home = 0; home < HomesOf(stage.Output); home++)
+                {
+                    foreach (var input in stage.Inputs)
+                    {
+                        bool isStrided = input.Window == RowWindow.SameRow && HomesOf(input.Value) == HomesOf(stage.Output);
+                        Reserve(
+                            _mapping.Homes[stage.Output][home], input.Value, isStrided ? home : 0, isStrided ? HomesOf(stage.Output) : 1, _graph.Values[input.Value].BytesPerRow, s);
+                    }
+                }
+            }
+        }
+
+        for (int v = 0; v < _graph.Values.Length; v++)
+        {
+            if (_graph.Values[v].IsOutput)
+            {
+                Reserve(SinkOf(v), v, 0, 1, _graph.Values[v].BytesPerRow, -1);
+            }
+        }
+    }
+
+    private void Reserve(int core, int value, int first, int stride, long bytes, int stage)
+    {
+        if (!_readBuffers.TryGetValue((core, value, first, stride), out int buffer))
+        {
+            _readBuffers.Add((core, value, first, stride), buffer = _buffers.Count);
+            _buffers.Add(new RowBuffer(core, value, first, stride, 1, 1, 0, 0));
+            _bufferStages.Add([]);
+            _buffersOf.TryAdd(value, []);
+            _buffersOf[value].Add((core, buffer));
+        }
+
+        // Row groups of several layers on one core may need different parts of a row.
+        _bufferStages[buffer].Add(stage);
+        _buffers[buffer] = _buffers[buffer] with { RowBytes = Math.Min(_graph.Values[value].BytesPerRow, _buffers[buffer].RowBytes + bytes) };
+    }
+
+    private int ReadBuffer(int core, StageInput input, int home, int homes)
+    {
+        bool isStrided = input.Window == RowWindow.SameRow && HomesOf(input.Value) == homes;
+        return isStrided ? _readBuffers[(core, input.Value, home, homes)] : _readBuffers[(core, input.Value, 0, 1)];
+    }
+
+    private ImmutableArray<RowBuffer>? Sized(Slack slack, out string? lack)
+    {
+        int[] ahead = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s => slack == Slack.None || _graph.Stages[s].Loop is not null ? 0 : AheadOf(s))];
+        var peaks = RowDemand.Peaks(_graph, ahead);
+        lack = null;
+        Dictionary<int, long> ends = [];
+        var sized = ImmutableArray.CreateBuilder<RowBuffer>(_buffers.Count);
+        foreach (var (buffer, index) in _buffers.Select((b, i) => (b, i)))
+        {
+            int rows;
+            if (_assemblies.GetValueOrDefault((buffer.Value, buffer.FirstRow), -1) == index)
+            {
+                rows = 1 + ((ahead[_graph.Values[buffer.Value].Producer] + buffer.RowStride - 1) / buffer.RowStride);
+            }
+            else
+            {
+                rows = _bufferStages[index].Max(s => (peaks[(buffer.Value, s)] + Twice(slack, buffer.Value, s) + buffer.RowStride - 1) / buffer.RowStride);
+            }
+
+            rows = Math.Min(rows, 2 * _graph.Values[buffer.Value].Rows);
+            sized.Add(buffer with { Capacity = rows, Address = ends.GetValueOrDefault(buffer.Core) });
+            ends[buffer.Core] = ends.GetValueOrDefault(buffer.Core) + (rows * buffer.RowBytes);
+        }
+
+        if (_capacity.BufferBytes is { } limit && ends.Where(e => e.Value > limit).OrderByDescending(e => e.Value).ToList() is [var worst, ..] over)
+        {
+            var largest = sized.Where(b => b.Core == worst.Key).MaxBy(b => b.Capacity * b.RowBytes)!;
+            lack = FormattableString.Invariant(
+                $"the buffer of core {worst.Key} would hold {worst.Value} bytes, it has {limit}; the largest part is {largest.Capacity} rows of '{_graph.Values[largest.Value].Name}'{(over.Count > 1 ? FormattableString.Invariant($"; so it is with {over.Count} cores") : "")}");
+            return null;
+        }
+
+        return sized.MoveToImmutable();
+    }
+
+    /// <summary>More rows for a reader that takes a whole value and works on it for more than one row.</summary>
+    private int Twice(Slack slack, int value, int stage) =>
+        slack == Slack.TwoInferences && _mapping.Target != MappingTarget.Latency && stage >= 0 && _graph.Values[_graph.Stages[stage].Output].Rows > 1
+            && _graph.Stages[stage].Inputs.Any(i => i.Value == value && i.Window == RowWindow.Whole(_graph.Values[value].Rows))
+            ? _graph.Values[value].Rows
+            : 0;
+
+    /// <summary>Rows that are in a stage's pipeline at a time: one at work, those that its copies begin, those that its tiles have not yet given out.</summary>
+    private int AheadOf(int stage)
+    {
+        if (_graph.Stages[stage].Matrix is not { } matrix)
+        {
+            return 1;
+        }
+
+        int copies = CopiesOf(stage);
+        double rounds = Math.Ceiling(matrix.VectorsPerRow / (double)copies);
+        double pipeline = matrix.LatencyNs is { } latency && matrix.IntervalNs is > 0 and var interval ? Math.Ceiling(latency / (interval * rounds)) : 0;
+        return (int)Math.Min(1 + Math.Ceiling(copies / (double)matrix.VectorsPerRow) + pipeline, _graph.Values[_graph.Stages[stage].Output].Rows);
+    }
+
+    private int AddChannel(ChannelKind kind, int from, ImmutableArray<Receiver> receivers, long bytes, int capacity, long[] needs)
+    {
+        _channels.Add(new Channel(
+            kind, from, receivers, bytes, capacity, XyRoutes.Of(_capacity, from, [.. receivers.Select((r, i) => (r.Core, needs[i])).Where(r => r.Core != from)], bytes)));
+        return _channels.Count - 1;
+    }
+
+    /// <summary>The channel by which the rows of one home go to all that read them; null = nobody does.</summary>
+    private int? RowChannel(int value, int home)
+    {
+        int homes = HomesOf(value);
+        Receiver[] receivers = [.. _buffersOf.GetValueOrDefault(value, []).Where(b => _buffers[b.Buffer].RowStride == 1 || _buffers[b.Buffer].FirstRow == home).Select(b => new Receiver(b.Core, b.Buffer))];
+        if (receivers.Length == 0)
+        {
+            return null;
+        }
+
+        long[] needs = [.. receivers.Select(r => _buffers[r.Buffer].RowBytes)];
+        return AddChannel(ChannelKind.Rows, _mapping.Homes[value][home], [.. receivers], Math.Min(_graph.Values[value].BytesPerRow, needs.Sum()), 0, needs);
+    }
+
+    private void AddStream(int core, string name, int stage, params ReadOnlySpan<StreamInstruction?> body) =>
+        _streams.Add(new CoreStream(core, name, stage, [.. body.ToArray().OfType<StreamInstruction>()]));
+
+    private static Repeat Loop(long count, params IEnumerable<StreamInstruction?> body) => new(count, [.. body.OfType<StreamInstruction>()]);
+
+    private void AddSources()
+    {
+        foreach (int value in _graph.Inputs)
+        {
+            for (int home = 0; home < HomesOf(value); home++)
+            {
+                Affine row = new(home, HomesOf(value));
+                int? channel = RowChannel(value, home);
+                AddStream(
+                    _mapping.Homes[value][home], NameOf($"input {_graph.Values[value].Name}", value, home), -1,
+                    Loop(RowsAt(value, home), [new LoadRow(value, row), channel is { } c ? new SendRow(c, row) : null]));
+            }
+        }
+    }
+
+    private void AddSinks()
+    {
+        for (int value = 0; value < _graph.Values.Length; value++)
+        {
+            if (_graph.Values[value].IsOutput)
+            {
+                Affine row = new(0, 1);
+                int buffer = _readBuffers[(SinkOf(value), value, 0, 1)];
+                AddStream(
+                    SinkOf(value), $"output {_graph.Values[value].Name}", -1,
+                    Loop(_graph.Values[value].Rows, [new AwaitRows(buffer, RowWindow.SameRow, row, 1), new StoreRow(value, row)]), new ReleaseRows(buffer));
+            }
+        }
+    }
+
+    private string NameOf(string name, int value, int home) => HomesOf(value) == 1 ? name : FormattableString.Invariant($"{name} home {home}");
+
+    private void AddDigital(int s)
+    {
+        var stage = _graph.Stages[s];
+        int homes = HomesOf(stage.Output);
+        for (int home = 0; home < homes; home++)
+        {
+            int core = _mapping.Homes[stage.Output][home];
+            Affine row = new(home, homes);
+            int[] buffers = [.. stage.Inputs.Select(i => ReadBuffer(core, i, home, homes))];
+            int? channel = RowChannel(stage.Output, home);
+            AddStream(
+                core, NameOf(stage.Name, stage.Output, home), s,
+                [
+                    Loop(
+                        RowsAt(stage.Output, home),
+                        [.. stage.Inputs.Zip(buffers, (i, b) => new AwaitRows(b, i.Window, row, 1)), new RunDigital(s, row), channel is { } c ? new SendRow(c, row) : null]),
+                    .. buffers.Distinct().Select(b => new ReleaseRows(b)),
+                ]);
+        }
+    }
+
+    private void AddAnalog(int s)
+    {
+        var stage = _graph.Stages[s];
+        var matrix = stage.Matrix!;
+        int copies = CopiesOf(s);
+        for (int copy = 0; copy < copies; copy++)
+        {
+            var (first, count) = VectorsOf(s, copy);
+            if (count == 0)
+            {
+                continue;
+            }
+
+            var groups = _groupsOf[(OwnerOf(s), copy)];
+            string name = copies == 1 ? stage.Name : FormattableString.Invariant($"{stage.Name} copy {copy}");
+            Affine ordinal = new(first, copies);
+            foreach (var onCore in groups.GroupBy(g => _mapping.RowGroups[g].Core))
+            {
+                int[] buffers = [.. stage.Inputs.Select(i => _readBuffers[(onCore.Key, i.Value, 0, 1)])];
+                AddStream(
+                    onCore.Key, name, s,
+                    [
+                        Loop(count, [.. stage.Inputs.Zip(buffers, (i, b) => new AwaitRows(b, i.Window, ordinal, matrix.VectorsPerRow)), .. onCore.Select(g => new DriveTiles(g, ordinal))]),
+                        .. buffers.Distinct().Select(b => new ReleaseRows(b)),
+                    ]);
+            }
+
+            AddSums(s, copy, groups, count, ordinal, $"{name} sums");
+        }
+
+        // Results are put together to rows where the value is at home, and go on from there.
+        for (int home = 0; home < HomesOf(stage.Output); home++)
+        {
+            Affine row = new(home, HomesOf(stage.Output));
+            int buffer = _assemblies[(stage.Output, home)];
+            int? channel = RowChannel(stage.Output, home);
+            AddStream(
+                _mapping.Homes[stage.Output][home], NameOf($"{stage.Name} rows", stage.Output, home), s,
+                Loop(RowsAt(stage.Output, home), [new AwaitRows(buffer, RowWindow.SameRow, row, 1), channel is { } c ? new SendRow(c, row) : null]),
+                new ReleaseRows(buffer));
+        }
+    }
+
+    /// <summary>Row groups that add into other columns are independent: those of the same columns follow each other, in the order of addition. Exact sums add core by core in a tree around
+    /// the first home; others are handed on from run to run in their order.</summary>
+    private void AddSums(int s, int copy, ImmutableArray<int> groups, long count, Affine ordinal, string name)
+    {
+        var stage = _graph.Stages[s];
+        var matrix = stage.Matrix!;
+        var inOrder = InOrderOfColumns(s, groups);
+        List<(int Core, List<int> Groups)> runs = [];
+        if (matrix.AddsExactly)
+        {
+            int home = _mapping.Homes[stage.Output][0];
+            runs = [.. inOrder.GroupBy(g => _mapping.RowGroups[g].Core).OrderBy(g => Distance(g.Key, home)).ThenBy(g => g.Key).Select(g => (g.Key, g.ToList()))];
+        }
+        else
+        {
+            foreach (int g in inOrder)
+            {
+                int core = _mapping.RowGroups[g].Core;
+                if (runs.Count == 0 || runs[^1].Core != core)
+                {
+                    runs.Add((core, []));
+                }
+
+                runs[^1].Groups.Add(g);
+            }
+
+            // The last of the chain finishes: it stands first, as the root of a tree does.
+            runs.Reverse();
+        }
+
+        // Children send before parents add: from the leaves on.
+        List<int>[] children = [.. runs.Select(_ => new List<int>())];
+        List<RowGroupDemand>[] below = [.. runs.Select(r => r.Groups.ConvertAll(g => DemandOf(s, g)))];
+        for (int i = runs.Count - 1; i >= 0; i--)
+        {
+            var add = matrix.AddsExactly || children[i].Count == 0
+                ? new AddPartialSums(-1, [.. runs[i].Groups], [.. children[i]], ordinal)
+                : new AddPartialSums(children[i][0], [.. runs[i].Groups], [], ordinal);
+            StreamInstruction last;
+            if (i == 0)
+            {
+                long bytes = _graph.Values[stage.Output].BytesPerRow / matrix.VectorsPerRow;
+                var value = stage.Output;
+                last = new FinishVector(
+                    s, copy,
+                    [.. Enumerable.Range(0, HomesOf(value)).Select(h => AddChannel(
+                        ChannelKind.Results, runs[0].Core, [new Receiver(_mapping.Homes[value][h], _assemblies[(value, h)])], bytes, 0, [bytes]))],
+                    ordinal);
+            }
+            else
+            {
+                int parent = matrix.AddsExactly ? (i - 1) / 2 : i - 1;
+                long bytes = (long)ColumnsOf(below[i]) * matrix.PartialSumBytes;
+                int channel = AddChannel(ChannelKind.PartialSums, runs[i].Core, [new Receiver(runs[parent].Core, -1)], bytes, matrix.SumsInFlight, [bytes]);
+                children[parent].Add(channel);
+                below[parent].AddRange(below[i]);
+                last = new SendPartialSums(channel, ordinal);
+            }
+
+            AddStream(runs[i].Core, name, s, Loop(count, [add, last]));
+        }
+    }
+
+    private RowGroupDemand DemandOf(int stage, int rowGroup) => _graph.Stages[stage].Matrix!.Groups[_mapping.RowGroups[rowGroup].Group];
+
+    /// <summary>Row groups of the same columns one after the other, in their order; in the order given where columns overlap in part.</summary>
+    private List<int> InOrderOfColumns(int stage, ImmutableArray<int> groups)
+    {
+        List<int> sorted = [.. groups.OrderBy(g => DemandOf(stage, g).FirstColumn)];
+        for (int i = 1; i < sorted.Count; i++)
+        {
+            var (before, after) = (DemandOf(stage, sorted[i - 1]), DemandOf(stage, sorted[i]));
+            bool isSame = before.FirstColumn == after.FirstColumn && before.Columns == after.Columns;
+            if (!isSame && before.FirstColumn + before.Columns > after.FirstColumn)
+            {
+                return [.. groups];
+            }
+        }
+
+        return sorted;
+    }
+
+    /// <summary>Columns that some of the row groups add to.</summary>
+    private static int ColumnsOf(IEnumerable<RowGroupDemand> groups)
+    {
+        int columns = 0;
+        int end = 0;
+        foreach (var group in groups.OrderBy(g => g.FirstColumn))
+        {
+            columns += Math.Max(0, group.FirstColumn + group.Columns - Math.Max(end, group.FirstColumn));
+            end = Math.Max(end, group.FirstColumn + group.Columns);
+        }
+
+        return columns;
+    }
+
+    private int Distance(int from, int to)
+    {
+        int cores = _capacity.Topology.Cores;
+        return from / cores == to / cores ? _capacity.Topology.Hops(from % cores, to % cores) : int.MaxValue;
+    }
+}
