@@ -63,7 +63,7 @@ internal sealed class Simulation
             int rounds = demand.Groups[group.Group].Rounds;
             long interval = Picoseconds(demand.IntervalNs) * rounds;
             long latency = Picoseconds(demand.LatencyNs) + interval - Picoseconds(demand.IntervalNs);
-            return new GroupState(group, tile, rounds, interval, latency, _hasRoom ? 2 + (int)((latency + Math.Max(1, interval) - 1) / Math.Max(1, interval)) : int.MaxValue);
+            return new GroupState(group, tile, rounds, interval, latency, _hasRoom ? demand.SumsInFlight : int.MaxValue);
         })];
         _streams = [.. schedule.Streams.Select(s => new StreamState(s, StreamSteps.Of(s)))];
         _streamsOfStage = new int[schedule.Stages.Stages.Length];
