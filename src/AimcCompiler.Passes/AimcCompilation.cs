@@ -30,6 +30,9 @@ public static class AimcCompilation
         ("slice-bits", "codes to digits that a cell can hold"),
         ("split-weights", "matrices to blocks that fit a tile"),
         ("find-stages", "layers and digital operators to a pipeline that passes rows"),
+        ("replicate-layers", "for a target: copies of every layer"),
+        ("pack-cores", "for a target: row groups of all copies to cores, homes of values"),
+        ("place-cores", "for a target: cores to places on the chip"),
         ("place-tiles", "a tile and a position for every block"),
         ("emit", "instructions, codes and digital sub-models"),
         ("schedule", "buffers, channels and instruction streams of the cores"),
@@ -77,8 +80,10 @@ public static class AimcCompilation
             var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
             // Before placement: row groups are what is placed.
             staged = runner.Run("find-stages", () => FindStages.Run(split, chip), VerifyStaged, StagePrinter.Print);
+            // Copies have their cores before blocks have their tiles.
+            var mapped = MapCores.Run(staged, chip, options, runner);
             placed = runner.Run(
-                "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
+                "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics, mapped), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
             if (placed.Unplaced.IsEmpty)
             {
                 break;
@@ -91,7 +96,8 @@ public static class AimcCompilation
         string? calibration = options.Calibration is null ? null : ProgramRanges.Describe(options.CalibrationQuantile);
         var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration), ProgramVerifier.Verify, Print);
         // After emit: streams name layers and partitions by their index.
-        program = runner.Run("schedule", () => ScheduleProgram.Run(program, staged), ScheduleVerifier.VerifyAndRun, Print);
+        var scheduled = placed.Mapped is { } placedStages ? staged with { Stages = placedStages.Stages } : staged;
+        program = runner.Run("schedule", () => ScheduleProgram.Run(program, scheduled, placed.Mapped?.Mapping), ScheduleVerifier.VerifyAndRun, Print);
         Warn(program, diagnostics);
         TellOfEmbeddings(program, diagnostics);
         WarnOfClipping(program, diagnostics);

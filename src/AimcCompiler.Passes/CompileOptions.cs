@@ -23,6 +23,18 @@ public sealed record CompileOptions
 
     public DepthwisePolicy Depthwise { get; init; } = DepthwisePolicy.Digital;
 
+    /// <summary>What copies of layers are for.</summary>
+    public MappingTarget Target { get; init; } = MappingTarget.Tiles;
+
+    /// <summary>Names the draws of the searches for cores.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Multiplies the steps of the searches for cores.</summary>
+    public double Effort { get; init; } = 1;
+
+    /// <summary>Tiles of this very chip, or of these chips, that must not be used, counted over chips, cores and tiles.</summary>
+    public ImmutableArray<int> DeadTiles { get; init; } = [];
+
     /// <summary>Embedding tables stand on tiles too: each look-up is a product with a one-hot vector.</summary>
     public bool AnalogEmbedding { get; init; }
 

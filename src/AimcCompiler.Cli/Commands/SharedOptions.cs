@@ -30,6 +30,15 @@ internal sealed class MappingOptions
     private readonly Option<string> _equalWeights = new Option<string>("--equal-weights") { Description = "Layers with equal weights: one copy on tiles, or one each", DefaultValueFactory = _ => "share" }
         .AcceptOnlyFromAmong("share", "copy");
 
+    private readonly Option<string> _target = new Option<string>("--target") { Description = "Copies of layers: none (tiles), for the least interval (throughput), or for the least latency", DefaultValueFactory = _ => "tiles" }
+        .AcceptOnlyFromAmong("tiles", "throughput", "latency");
+
+    private readonly Option<int> _mapSeed = new("--map-seed") { Description = "Names the draws of the searches for cores", DefaultValueFactory = _ => 1 };
+
+    private readonly Option<double> _mapEffort = new("--map-effort") { Description = "Multiplies the steps of the searches for cores", HelpName = "X", DefaultValueFactory = _ => 1 };
+
+    private readonly Option<string?> _deadTiles = new("--dead-tiles") { Description = "Tiles of this very chip that are not used, counted from 0 over chips, cores and tiles", HelpName = "A,B,..." };
+
     private readonly Option<string[]> _analog = new("--analog") { Description = "A node that must be on tiles; may be repeated", HelpName = "NODE" };
 
     private readonly Option<string[]> _digital = new("--digital") { Description = "A node that must be digital; may be repeated", HelpName = "NODE" };
@@ -51,7 +60,7 @@ internal sealed class MappingOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _fix, _analog, _digital, _fallback, _depthwise, _analogEmbedding, _equalWeights })
+        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _fix, _analog, _digital, _fallback, _depthwise, _analogEmbedding, _equalWeights, _target, _mapSeed, _mapEffort, _deadTiles })
         {
             command.Options.Add(option);
         }
@@ -59,7 +68,7 @@ internal sealed class MappingOptions
 
     /// <summary>The mapping options that the user gave and that only a compile can follow.</summary>
     public IEnumerable<string> Given(ParseResult parsed) =>
-        new Option[] { Chip, _set, _chips, _dim, _fix, _analog, _digital, _fallback, _depthwise, _analogEmbedding, _equalWeights }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
+        new Option[] { Chip, _set, _chips, _dim, _fix, _analog, _digital, _fallback, _depthwise, _analogEmbedding, _equalWeights, _target, _mapSeed, _mapEffort, _deadTiles }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
 
     public double InputQuantile(ParseResult parsed) => Quantile(parsed.GetValue(_inputRange)!);
 
@@ -84,6 +93,12 @@ internal sealed class MappingOptions
         Depthwise = Enum.Parse<DepthwisePolicy>(parsed.GetValue(_depthwise)!, ignoreCase: true),
         AnalogEmbedding = parsed.GetValue(_analogEmbedding),
         SharesWeights = parsed.GetValue(_equalWeights) == "share",
+        Target = Enum.Parse<MappingTarget>(parsed.GetValue(_target)!, ignoreCase: true),
+        Seed = parsed.GetValue(_mapSeed),
+        Effort = parsed.GetValue(_mapEffort) is >= 0 and <= 1000 and var effort
+            ? effort
+            : throw new DiagnosticException(Descriptors.InvalidOption, "--map-effort", FormattableString.Invariant($"is {parsed.GetValue(_mapEffort)}; 0 to 1000 are possible")),
+        DeadTiles = DeadTiles(parsed.GetValue(_deadTiles)),
         Analog = [.. parsed.GetValue(_analog) ?? []],
         Digital = [.. parsed.GetValue(_digital) ?? []],
         Dimensions = Dimensions(parsed.GetValue(_dim) ?? []),
@@ -101,6 +116,22 @@ internal sealed class MappingOptions
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int chips) && chips is >= 1 and <= 1 << 16
             ? chips
             : throw new DiagnosticException(Descriptors.InvalidOption, "--chips", $"is '{text}'; a number from 1 to 65536, or auto, is possible");
+    }
+
+    private static ImmutableArray<int> DeadTiles(string? text)
+    {
+        SortedSet<int> tiles = [];
+        foreach (string part in text?.Split(',') ?? [])
+        {
+            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int tile))
+            {
+                throw new DiagnosticException(Descriptors.InvalidOption, "--dead-tiles", $"is '{text}'; numbers of tiles with commas between them are possible");
+            }
+
+            tiles.Add(tile);
+        }
+
+        return [.. tiles];
     }
 
     private static ImmutableDictionary<string, long> Dimensions(string[] texts)

@@ -13,6 +13,9 @@ public sealed record ChipCapacity
     /// <summary>Live tiles of each core, over all chips; empty = unlimited.</summary>
     public required ImmutableArray<int> TilesOfCore { get; init; }
 
+    /// <summary>Tiles of a core, dead ones too; 0 = unlimited.</summary>
+    public required int TilesPerCore { get; init; }
+
     /// <summary>Least time between two MVMs of a core.</summary>
     public required long? IssuePs { get; init; }
 
@@ -74,6 +77,7 @@ public sealed record ChipCapacity
             Topology = topology,
             Chips = chips,
             TilesOfCore = [.. tiles],
+            TilesPerCore = tiles.Length == 0 ? 0 : core.Tiles,
             IssuePs = Picoseconds(core.MvmIssueNs),
             ConvertingTiles = core.ConvertingTiles,
             PsPerThousandOperations = Picoseconds(1000 * core.Digital.NsPerOp / core.Digital.Lanes),

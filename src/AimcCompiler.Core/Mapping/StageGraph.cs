@@ -94,6 +94,9 @@ public sealed record MatrixDemand
 
     public long Tiles => Groups.Sum(g => (long)g.Tiles);
 
+    /// <summary>Additions that put the partial sums of one vector together, at least: row groups of the same columns add up.</summary>
+    public long AdditionsPerVector => Math.Max(0, Groups.Sum(g => (long)g.Columns) - Columns);
+
     /// <summary>Sums of a row group, or messages of partial sums, that may wait to be added: two, and those that are in the pipeline of a tile.</summary>
     public int SumsInFlight => 2 + (LatencyNs is { } latency && IntervalNs is > 0 and var interval ? (int)Math.Min(1 << 20, Math.Ceiling(latency / interval)) : 0);
 }

@@ -120,7 +120,10 @@ public sealed record SplitMatrix(SlicedMatrix Sliced, DepthwisePolicy Packing, I
 }
 
 /// <summary>Split weights of which every block has its tile and position.</summary>
-public sealed record PlacedMatrix(SplitMatrix Split, ImmutableArray<BlockPlace> Places)
+/// <param name="Split">The blocks.</param>
+/// <param name="Places">Of the blocks of every copy, copy by copy.</param>
+/// <param name="Copies">How often the matrix is there.</param>
+public sealed record PlacedMatrix(SplitMatrix Split, ImmutableArray<BlockPlace> Places, int Copies = 1)
 {
     public QuantizedMatrix Quantized => Split.Quantized;
 

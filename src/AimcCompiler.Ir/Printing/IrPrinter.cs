@@ -100,9 +100,12 @@ public static class IrPrinter
     public static string Print(AnalogGraph<PlacedMatrix> graph) => Print(graph, (text, layer) =>
     {
         Append(text, layer.Weights.Split.Sliced);
-        foreach (var (block, place) in layer.Weights.Split.Blocks.Zip(layer.Weights.Places))
+        var blocks = layer.Weights.Split.Blocks;
+        for (int i = 0; i < layer.Weights.Places.Length; i++)
         {
-            text.Append(CultureInfo.InvariantCulture, $"  {Format(block)} @ {place.Tile}[{place.Row},{place.Column}]\n");
+            var place = layer.Weights.Places[i];
+            string copy = layer.Weights.Copies == 1 ? "" : FormattableString.Invariant($"copy {i / blocks.Length} ");
+            text.Append(CultureInfo.InvariantCulture, $"  {copy}{Format(blocks[i % blocks.Length])} @ {place.Tile}[{place.Row},{place.Column}]\n");
         }
     });
 

@@ -12,7 +12,7 @@ namespace AimcCompiler.Ir;
 /// <item>Codes lie within -2^(B-1) .. 2^(B-1) - 1, contents within [-1, 1]; scales are positive and finite.</item>
 /// <item>Digits and levels decode to exactly the codes they came from; contents within 4 ulp of full scale.</item>
 /// <item>Blocks cover every element of every group exactly once; a packed block holds whole matrices.</item>
-/// <item>No block has more rows or physical columns than a tile; no two overlap on one; no tile beyond the chip.</item>
+/// <item>Every block of every copy has a place; none has more rows or physical columns than a tile; no two overlap on one; no tile beyond the chip.</item>
 /// </list>
 /// What the ADC converts is a matter of the whole program, whose verifier bounds the column sums.</summary>
 public static class IrVerifier
@@ -174,9 +174,12 @@ public static class IrVerifier
         Dictionary<TileId, List<(int Row, int Column, int Rows, int Columns, string Name)>> used = [];
         foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
         {
-            Check(layer.Weights.Places.Length == layer.Weights.Split.Blocks.Length, $"7: layer {layer.Id} has {layer.Weights.Places.Length} places for {layer.Weights.Split.Blocks.Length} blocks");
-            foreach (var (block, place) in layer.Weights.Split.Blocks.Zip(layer.Weights.Places))
+            var blocks = layer.Weights.Split.Blocks;
+            Check(layer.Weights.Copies >= 1, $"7: layer {layer.Id} has {layer.Weights.Copies} copies");
+            Check(layer.Weights.Places.Length == blocks.Length * layer.Weights.Copies, $"7: layer {layer.Id} has {layer.Weights.Places.Length} places for {blocks.Length} blocks{(layer.Weights.Copies == 1 ? "" : $" of {layer.Weights.Copies} copies")}");
+            for (int i = 0; i < layer.Weights.Places.Length; i++)
             {
+                var (block, place) = (blocks[i % blocks.Length], layer.Weights.Places[i]);
                 int rows = block.Groups * block.RowCount * geometry.PhysicalRowsPerWeight;
                 int columns = block.Groups * block.ColumnCount * geometry.PhysicalColumnsPerWeight;
                 Check(place.Tile.Value >= 0 && (chip.TilesPerChip is not { } tiles || place.Tile.Value < tiles * chips), $"7: a block of layer {layer.Id} stands on {place.Tile}, the chip has {chip.TilesPerChip * chips} tiles");

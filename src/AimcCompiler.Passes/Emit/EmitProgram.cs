@@ -242,24 +242,26 @@ public static class EmitProgram
             InputIsNonNegative = layer.InputIsNonNegative,
             InputScale = layer.InputScale,
             AdcRanges = [],
-            Blocks = [.. split.Blocks.Zip(layer.Weights.Places, (b, p) => new Block
-            {
-                FirstGroup = b.FirstGroup,
-                Groups = b.Groups,
-                RowBlock = b.RowBlock,
-                RowStart = b.RowStart,
-                RowCount = b.RowCount,
-                ColumnStart = b.ColumnStart,
-                ColumnCount = b.ColumnCount,
-                Copy = 0,
-                Tile = p.Tile.Value,
-                TileRow = p.Row,
-                TileColumn = p.Column,
-            })],
+            Blocks = [.. layer.Weights.Places.Select((p, i) => BlockOf(split.Blocks[i % split.Blocks.Length], i / split.Blocks.Length, p))],
             VectorsPerInference = layer.VectorsPerInference,
-            Copies = 1,
+            Copies = layer.Weights.Copies,
         };
     }
+
+    private static Block BlockOf(WeightBlock block, int copy, BlockPlace place) => new()
+    {
+        FirstGroup = block.FirstGroup,
+        Groups = block.Groups,
+        RowBlock = block.RowBlock,
+        RowStart = block.RowStart,
+        RowCount = block.RowCount,
+        ColumnStart = block.ColumnStart,
+        ColumnCount = block.ColumnCount,
+        Copy = copy,
+        Tile = place.Tile.Value,
+        TileRow = place.Row,
+        TileColumn = place.Column,
+    };
 
     private static ImmutableArray<NodePlacement> Placements(Graph graph, AnalogGraph<PlacedMatrix> analog, Dictionary<LayerId, int> indices)
     {

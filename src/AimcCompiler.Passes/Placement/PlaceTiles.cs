@@ -8,16 +8,17 @@ namespace AimcCompiler.Passes;
 /// <param name="Graph">The placed layers.</param>
 /// <param name="Chips">Identical chips in use.</param>
 /// <param name="Unplaced">Nodes that must become digital before the rest fits; then nothing is placed.</param>
-public sealed record PlacedGraph(AnalogGraph<PlacedMatrix> Graph, int Chips, ImmutableHashSet<NodeId> Unplaced);
+/// <param name="Mapped">Where copies are; null = one copy of every layer, tiles one after the other.</param>
+public sealed record PlacedGraph(AnalogGraph<PlacedMatrix> Graph, int Chips, ImmutableHashSet<NodeId> Unplaced, MappedStages? Mapped = null);
 
-/// <summary>Gives every block its tile, in execution order, so that a layer's tiles are neighbors; layers with the same weights stand on the same tiles. Respects the
-/// chip's capacity: what does not fit is an error with levers, or the nodes with the fewest MACs per tile are named, to become digital.
+/// <summary>Gives every block its tile: that of its copy in a mapping, or without one in execution order, so that a layer's tiles are neighbors; layers with the same weights stand on the same tiles. Respects the
+/// chip's capacity, in which dead tiles do not count: what does not fit is an error with levers, or the nodes with the fewest MACs per tile are named, to become digital.
 /// <code>
 /// before:  l1 rows 0+100 x columns 0+16    after:  l1 rows 0+100 x columns 0+16 @ t7[0,0]
 /// </code></summary>
 public static class PlaceTiles
 {
-    public static PlacedGraph Run(AnalogGraph<SplitMatrix> graph, ChipDescription chip, CompileOptions options, DiagnosticBag diagnostics)
+    public static PlacedGraph Run(AnalogGraph<SplitMatrix> graph, ChipDescription chip, CompileOptions options, DiagnosticBag diagnostics, MappedStages? mapped = null)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chip);
@@ -27,8 +28,16 @@ public static class PlaceTiles
         int chips = 1;
         if (chip.TilesPerChip is { } perChip)
         {
-            chips = options.Chips ?? (int)Math.Max(1, (needed + perChip - 1) / perChip);
-            long capacity = perChip * chips;
+            chips = ChipsOf(needed, perChip, options);
+            long capacity = Capacity(perChip, chips, options);
+            if (options.DeadTiles.Any(t => t >= perChip * chips))
+            {
+                diagnostics.Add(
+                    Descriptors.InvalidOption,
+                    "--dead-tiles",
+                    FormattableString.Invariant($"names tile {options.DeadTiles.Max()}; {(chips == 1 ? "the chip has" : FormattableString.Invariant($"{chips} chips have"))} {perChip * chips}, counted from 0"));
+            }
+
             if (needed > capacity)
             {
                 // Layers that must be on tiles are not dropped; what is left must still fit.
@@ -46,16 +55,80 @@ public static class PlaceTiles
         }
 
         TileGeometry geometry = new(chip.Tile);
-        int next = 0;
-        var placed = graph.Select(layer =>
+        return new PlacedGraph(graph.Select(mapped is null ? InOrder(geometry, options) : layer => OfMapping(layer, mapped, geometry)), chips, [], mapped);
+    }
+
+    /// <summary>Chips that hold one copy of everything; null = as many as the user allows do not.</summary>
+    internal static int? ChipsFor(AnalogGraph<SplitMatrix> graph, ChipDescription chip, CompileOptions options)
+    {
+        if (chip.TilesPerChip is not { } perChip)
         {
-            int first = next;
-            next += (int)TilesOf(layer);
+            return 1;
+        }
+
+        long needed = graph.Layers.Sum(TilesOf);
+        int chips = ChipsOf(needed, perChip, options);
+        return needed <= Capacity(perChip, chips, options) ? chips : null;
+    }
+
+    private static int ChipsOf(long needed, long perChip, CompileOptions options)
+    {
+        int chips = options.Chips ?? (int)Math.Max(1, (needed + perChip - 1) / perChip);
+        while (options.Chips is null && Capacity(perChip, chips, options) < needed)
+        {
+            chips++;
+        }
+
+        return chips;
+    }
+
+    private static long Capacity(long perChip, int chips, CompileOptions options) => (perChip * chips) - options.DeadTiles.Count(t => t < perChip * chips);
+
+    private static Func<AnalogLayer<SplitMatrix>, PlacedMatrix> InOrder(TileGeometry geometry, CompileOptions options)
+    {
+        int next = 0;
+        var dead = options.DeadTiles.ToHashSet();
+        int Next()
+        {
+            while (dead.Contains(next))
+            {
+                next++;
+            }
+
+            return next++;
+        }
+
+        return layer =>
+        {
+            int[] tiles = [.. Enumerable.Range(0, (int)TilesOf(layer)).Select(_ => Next())];
             return new PlacedMatrix(
                 layer.Weights,
-                [.. layer.Weights.Blocks.Select(b => new BlockPlace(new TileId(first + b.Bundle), 0, b.BundleColumn * geometry.PhysicalColumnsPerWeight))]);
-        });
-        return new PlacedGraph(placed, chips, []);
+                [.. layer.Weights.Blocks.Select(b => new BlockPlace(new TileId(tiles[b.Bundle]), 0, b.BundleColumn * geometry.PhysicalColumnsPerWeight))]);
+        };
+    }
+
+    private static PlacedMatrix OfMapping(AnalogLayer<SplitMatrix> layer, MappedStages mapped, TileGeometry geometry)
+    {
+        int stage = mapped.StageOf(layer.Output);
+        int copies = mapped.Mapping.Replication.Copies[stage];
+        var blocks = layer.Weights.Blocks;
+        int bundles = blocks.Max(b => b.Bundle) + 1;
+        int[] tiles = new int[copies * bundles];
+        foreach (var group in mapped.GroupsOf(stage))
+        {
+            foreach (var (bundle, tile) in mapped.Stages.Stages[stage].Matrix!.Groups[group.Group].Blocks.Select(b => blocks[b].Bundle).Distinct().Zip(group.Tiles))
+            {
+                tiles[(group.Copy * bundles) + bundle] = tile;
+            }
+        }
+
+        return new PlacedMatrix(
+            layer.Weights,
+            [
+                .. Enumerable.Range(0, copies).SelectMany(copy => blocks.Select(b =>
+                    new BlockPlace(new TileId(tiles[(copy * bundles) + b.Bundle]), 0, b.BundleColumn * geometry.PhysicalColumnsPerWeight))),
+            ],
+            copies);
     }
 
     private static long TilesOf(AnalogLayer<SplitMatrix> layer) =>

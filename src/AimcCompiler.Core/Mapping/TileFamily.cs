@@ -1,0 +1,80 @@
+using System.Collections.Immutable;
+
+namespace AimcCompiler.Core;
+
+/// <summary>Stages that run on the same tiles, counted as one: a layer, with the layers that share its tiles.</summary>
+public sealed record TileFamily
+{
+    /// <summary>Index of the stage whose tiles they are.</summary>
+    public required int Owner { get; init; }
+
+    /// <summary>Indices of the stages, the owner's first.</summary>
+    public required ImmutableArray<int> Members { get; init; }
+
+    /// <summary>Vectors of one inference, of all members.</summary>
+    public required long Vectors { get; init; }
+
+    /// <summary>Of the busiest tile of a copy: least time from one vector to the next, its rounds one after the other; null = not known.</summary>
+    public required long? IntervalPs { get; init; }
+
+    /// <summary>From the first pulse to the last sum; null = not known.</summary>
+    public required long? LatencyPs { get; init; }
+
+    /// <summary>Row groups of one copy.</summary>
+    public required ImmutableArray<RowGroupDemand> Groups { get; init; }
+
+    /// <summary>A recurrence: more copies would wait too.</summary>
+    public required bool IsSerial { get; init; }
+
+    /// <summary>Tiles of one copy.</summary>
+    public required long Tiles { get; init; }
+
+    /// <summary>In the order of their owners.</summary>
+    public static ImmutableArray<TileFamily> Of(StageGraph graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        return
+        [
+            .. graph.Stages.Select((stage, i) => (stage.Matrix, Index: i))
+                .Where(s => s.Matrix is not null)
+                .GroupBy(s => s.Matrix!.SharesTilesOf ?? s.Index)
+                .OrderBy(g => g.Key)
+                .Select(g => Of(graph, g.Key, [g.Key, .. g.Select(s => s.Index).Where(i => i != g.Key)])),
+        ];
+    }
+
+    /// <summary>Copies with which one inference keeps no tile of the family busy for longer than so many picoseconds, at least: a copy takes whole vectors. Null = no number of copies does.</summary>
+    public long? CopiesWithin(long periodPs)
+    {
+        if (IsSerial)
+        {
+            return BusyPs(1) <= periodPs ? 1 : null;
+        }
+
+        long vectors = periodPs / (IntervalPs ?? Rounds);
+        return vectors == 0 ? null : Math.Max(1, (Vectors + vectors - 1) / vectors);
+    }
+
+    /// <summary>Time that the busiest tile works in one inference; where intervals are not known, its MVMs.</summary>
+    public long BusyPs(long copies) => IsSerial && LatencyPs is { } latency ? Vectors * latency : (Vectors + copies - 1) / copies * (IntervalPs ?? Rounds);
+
+    private int Rounds => Groups.Max(g => g.Rounds);
+
+    private static TileFamily Of(StageGraph graph, int owner, ImmutableArray<int> members)
+    {
+        ImmutableArray<MatrixDemand> demands = [.. members.Select(m => graph.Stages[m].Matrix!)];
+        var groups = demands[0].Groups;
+        int rounds = groups.Max(g => g.Rounds);
+        return new TileFamily
+        {
+            Owner = owner,
+            Members = members,
+            Vectors = demands.Sum(d => d.Vectors),
+            IntervalPs = demands.Any(d => d.IntervalNs is null) ? null : Math.Max(1, (long)Math.Round(1000 * rounds * demands.Max(d => d.IntervalNs!.Value))),
+            LatencyPs = demands.Any(d => d.LatencyNs is null) ? null : (long)Math.Round(1000 * demands.Max(d => d.LatencyNs!.Value)),
+            Groups = groups,
+            IsSerial = demands.Any(d => d.IsSerial),
+            Tiles = groups.Sum(g => (long)g.Tiles),
+        };
+    }
+}

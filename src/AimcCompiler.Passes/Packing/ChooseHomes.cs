@@ -1,0 +1,231 @@
+using System.Collections.Immutable;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Passes;
+
+/// <summary>Chooses the cores that assemble the rows of every value and run the digital work of its producer. A value has as many as its work, and that of the elementwise stages behind it, and its bytes ask for within the
+/// interval; they are where vector units and links have room, of those where most of the value is made or read. What is elementwise stays with its input.</summary>
+internal sealed class ChooseHomes
+{
+    /// <summary>Share of the interval that one value may take of a vector unit or a link.</summary>
+    private const double ShareOfOne = 0.3;
+
+    /// <summary>Share that all together may take before affinity counts no more.</summary>
+    private const double ShareOfAll = 0.8;
+    private const int MostHomes = 16;
+
+    private readonly StageGraph _graph;
+    private readonly ChipCapacity _chip;
+    private readonly long? _periodPs;
+    private readonly MappingTarget _target;
+    private readonly Replication _replication;
+    private readonly long[] _work;
+    private readonly long[] _bytes;
+
+    // Per stage with tiles: share of its results that comes from a core; bytes an inference that a core reads.
+    private readonly Dictionary<int, Dictionary<int, double>> _made;
+    private readonly Dictionary<int, Dictionary<int, double>> _read;
+
+    private ChooseHomes(StageGraph graph, ChipCapacity chip, IReadOnlyCollection<PlacedRowGroup> groups, Replication replication, MappingTarget target, long? periodPs)
+    {
+        (_graph, _chip, _replication, _target, _periodPs) = (graph, chip, replication, target, periodPs);
+        int cores = Math.Max(1, chip.Cores);
+        _work = new long[cores];
+        _bytes = new long[cores];
+        (_made, _read) = ([], []);
+        var byStage = groups.ToLookup(g => g.Stage);
+        for (int s = 0; s < graph.Stages.Length; s++)
+        {
+            if (graph.Stages[s].Matrix is { } matrix)
+            {
+                AddWork(s, matrix, byStage[matrix.SharesTilesOf ?? s].ToList());
+            }
+        }
+    }
+
+    /// <param name="graph">The stages.</param>
+    /// <param name="chip">The chip.</param>
+    /// <param name="groups">Where row groups are.</param>
+    /// <param name="replication">Copies.</param>
+    /// <param name="target">The compile's aim.</param>
+    /// <param name="periodPs">Interval that the mapping has; null = not known.</param>
+    /// <returns>Homes of every value; inputs of the model and of the host have a memory port, counted behind the cores.</returns>
+    public static ImmutableArray<ImmutableArray<int>> Run(
+        StageGraph graph, ChipCapacity chip, IReadOnlyCollection<PlacedRowGroup> groups, Replication replication, MappingTarget target, long? periodPs) =>
+        new ChooseHomes(graph, chip, groups, replication, target, periodPs).Choose();
+
+    private void AddWork(int index, MatrixDemand matrix, List<PlacedRowGroup> placed)
+    {
+        var stage = _graph.Stages[index];
+        int copies = _replication.Copies[index];
+        double columns = matrix.Groups.Sum(g => (double)g.Columns);
+        double operations = ((double)stage.OperationsPerRow / matrix.VectorsPerRow) + matrix.AdditionsPerVector;
+        Dictionary<int, double> made = [];
+        Dictionary<int, double> read = [];
+        foreach (var group in placed)
+        {
+            double vectors = (double)matrix.Vectors / copies;
+            double share = matrix.Groups[group.Group].Columns / columns;
+            _work[group.Core] += VectorPs(vectors * operations * share);
+            made[group.Core] = made.GetValueOrDefault(group.Core) + (share / copies);
+        }
+
+        foreach (var group in placed.DistinctBy(g => (g.Group, g.Core)))
+        {
+            read[group.Core] = read.GetValueOrDefault(group.Core) + ((double)matrix.Groups[group.Group].InputBytesPerRow * _graph.Values[stage.Inputs[0].Value].Rows);
+        }
+
+        _made.Add(index, made);
+        _read.Add(index, read);
+    }
+
+    private ImmutableArray<ImmutableArray<int>> Choose()
+    {
+        int ports = Math.Max(1, _chip.Ports.Length);
+        var homes = new ImmutableArray<int>[_graph.Values.Length];
+        for (int v = 0; v < homes.Length; v++)
+        {
+            if (_graph.Values[v].Producer < 0 || _graph.Stages[_graph.Values[v].Producer].Kind == StageKind.Host)
+            {
+                homes[v] = [.. Enumerable.Range(_chip.Cores, Math.Min(ports, _graph.Values[v].Rows))];
+            }
+        }
+
+        foreach (var stage in _graph.Stages)
+        {
+            int v = stage.Output;
+            if (!homes[v].IsDefault)
+            {
+                continue;
+            }
+
+            if (stage.Kind == StageKind.Digital && Stays(stage, homes) is { } input)
+            {
+                homes[v] = homes[input];
+                AddRows(v, homes[v], stage.OperationsPerRow);
+                continue;
+            }
+
+            homes[v] = Places(stage, homes);
+            AddRows(v, homes[v], stage.Matrix is null ? stage.OperationsPerRow : 0);
+        }
+
+        return [.. homes];
+    }
+
+    /// <summary>The input with which an elementwise stage stays: the largest whose homes have room for its work.</summary>
+    private int? Stays(Stage stage, ImmutableArray<int>[] homes)
+    {
+        int rows = _graph.Values[stage.Output].Rows;
+        if (stage.Inputs.IsEmpty || stage.Inputs.Any(i => !i.IsCarried && (i.Window != RowWindow.SameRow || _graph.Values[i.Value].Rows != rows)))
+        {
+            return null;
+        }
+
+        long work = VectorPs((double)stage.OperationsPerRow * rows);
+        foreach (int input in stage.Inputs.Where(i => !i.IsCarried).Select(i => i.Value).OrderByDescending(v => _graph.Values[v].BytesPerRow).ThenByDescending(v => v))
+        {
+            if (!homes[input].IsDefault && homes[input].All(c => c < _work.Length && (_periodPs is not { } period || _work[c] + (work / homes[input].Length) <= ShareOfAll * period)))
+            {
+                return input;
+            }
+        }
+
+        return null;
+    }
+
+    private ImmutableArray<int> Places(Stage stage, ImmutableArray<int>[] homes)
+    {
+        var value = _graph.Values[stage.Output];
+        double work = VectorPs(WorkBehind(stage));
+        double link = (double)value.Rows * value.BytesPerRow / 1000 * (_chip.LinkPsPerKilobyte ?? 0);
+        int count = 1;
+        if (_periodPs is { } period && _target != MappingTarget.Tiles)
+        {
+            // For latency a row's work may take as long as the tiles take for it, and no row waits for another.
+            double time = _target == MappingTarget.Latency ? Math.Max(1, PipelinePs(stage)) : ShareOfOne * period;
+            count = (int)Math.Clamp(Math.Ceiling(Math.Max(work, _target == MappingTarget.Latency ? 0 : link) / time), 1, Math.Min(Math.Min(value.Rows, MostHomes), _work.Length));
+        }
+
+        double[] affinity = Affinity(stage, homes);
+        double share = work / count;
+        double bytes = (double)value.Rows * value.BytesPerRow / count;
+        bool HasRoom(int core) => _periodPs is not { } limit
+            || (_work[core] + share <= ShareOfAll * limit && (_bytes[core] + bytes) / 1000 * (_chip.LinkPsPerKilobyte ?? 0) <= ShareOfAll * limit);
+        return
+        [
+            .. Enumerable.Range(0, _work.Length)
+                .Where(c => _chip.TilesOfCore.IsEmpty || _chip.TilesOfCore[c] > 0)
+                .OrderByDescending(HasRoom).ThenByDescending(c => HasRoom(c) ? affinity[c] : -_work[c]).ThenBy(c => _work[c]).ThenBy(c => c)
+                .Take(count).Order(),
+        ];
+    }
+
+    /// <summary>Time in which tiles make all rows.</summary>
+    private double PipelinePs(Stage stage) => stage.Matrix is { } m
+        ? (double)m.Vectors / Math.Max(1, _replication.Copies[_graph.Values[stage.Output].Producer]) * 1000 * (m.IntervalNs ?? 0)
+        : _periodPs ?? 0;
+
+    /// <summary>Bytes that need not pass if a core is a home, for all of the value.</summary>
+    private double[] Affinity(Stage stage, ImmutableArray<int>[] homes)
+    {
+        double[] saved = new double[_work.Length];
+        var value = _graph.Values[stage.Output];
+        double bytes = (double)value.Rows * value.BytesPerRow;
+        if (_made.TryGetValue(value.Producer, out var made))
+        {
+            foreach (var (core, share) in made)
+            {
+                saved[core] += bytes * share;
+            }
+        }
+
+        foreach (var input in stage.Matrix is null ? stage.Inputs : [])
+        {
+            foreach (int home in homes[input.Value].IsDefault ? [] : homes[input.Value].Where(c => c < saved.Length))
+            {
+                saved[home] += (double)_graph.Values[input.Value].Rows * _graph.Values[input.Value].BytesPerRow / homes[input.Value].Length;
+            }
+        }
+
+        for (int s = 0; s < _graph.Stages.Length; s++)
+        {
+            if (_read.TryGetValue(s, out var read) && _graph.Stages[s].Inputs.Any(i => i.Value == stage.Output))
+            {
+                foreach (var (core, needed) in read)
+                {
+                    saved[core] += needed;
+                }
+            }
+        }
+
+        return saved;
+    }
+
+    /// <summary>Operations of a digital stage and of the elementwise ones that read it, or that read a layer.</summary>
+    private double WorkBehind(Stage stage)
+    {
+        double operations = stage.Matrix is null ? (double)stage.OperationsPerRow * _graph.Values[stage.Output].Rows : 0;
+        int value = stage.Output;
+        while (_graph.Stages.FirstOrDefault(s => s.Kind == StageKind.Digital && s.Inputs.Any(i => i.Value == value && i.Window == RowWindow.SameRow)) is { } next
+            && next.Output > value && _graph.Values[next.Output].Rows == _graph.Values[value].Rows)
+        {
+            operations += (double)next.OperationsPerRow * _graph.Values[next.Output].Rows;
+            value = next.Output;
+        }
+
+        return operations;
+    }
+
+    private void AddRows(int value, ImmutableArray<int> homes, long operationsPerRow)
+    {
+        var rows = _graph.Values[value];
+        foreach (int home in homes)
+        {
+            _work[home] += VectorPs((double)operationsPerRow * rows.Rows / homes.Length);
+            _bytes[home] += rows.BytesPerRow * rows.Rows / homes.Length;
+        }
+    }
+
+    private long VectorPs(double operations) => (long)((_chip.PsPerThousandOperations ?? 0) * operations / 1000);
+}

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Passes;
+
+/// <summary>Stages with their copies on cores.</summary>
+/// <param name="Stages">Its row groups are those of the mapping.</param>
+/// <param name="Mapping">Physical cores and tiles.</param>
+public sealed record MappedStages(StageGraph Stages, CoreMapping Mapping)
+{
+    private readonly Dictionary<string, int> _stageOf = Stages.Stages.Select((s, i) => (Stages.Values[s.Output].Name, i)).ToDictionary(s => s.Name, s => s.i, StringComparer.Ordinal);
+    private readonly ILookup<int, PlacedRowGroup> _groups = Mapping.RowGroups.ToLookup(g => g.Stage);
+
+    /// <summary>The stage that writes a value.</summary>
+    internal int StageOf(string value) => _stageOf[value];
+
+    /// <summary>Row groups of all copies of a stage.</summary>
+    internal IEnumerable<PlacedRowGroup> GroupsOf(int stage) => _groups[stage];
+}
+
+/// <summary>From stages to a mapping on physical cores: copies, cores, places.</summary>
+public static class MapCores
+{
+    /// <returns>Null = one copy of everything, in order: the target asks for no more, rows are not known, or the chip is too small, which place-tiles says.</returns>
+    public static MappedStages? Run(StagedGraph staged, ChipDescription chip, CompileOptions options, PassRunner runner)
+    {
+        ArgumentNullException.ThrowIfNull(staged);
+        ArgumentNullException.ThrowIfNull(chip);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(runner);
+        if (options.Target == MappingTarget.Tiles || staged.Stages is not { } whole || PlaceTiles.ChipsFor(staged.Graph, chip, options) is not { } chips)
+        {
+            return null;
+        }
+
+        var capacity = ChipCapacity.Of(chip, chips, [.. options.DeadTiles.Where(t => t < chip.TilesPerChip * chips)]);
+        var stages = CutRowGroups.Run(whole, staged.Graph, capacity);
+        var replication = runner.Run("replicate-layers", () => ReplicateLayers.Run(stages, capacity, options), r => Verify(stages, r), r => Print(stages, r));
+        var packed = runner.Run("pack-cores", () => PackCores.Run(stages, replication, capacity, options), m => Verify(stages, m, capacity), m => Print(stages, m));
+        var placed = runner.Run("place-cores", () => PlaceCores.Run(stages, packed, capacity, options), m => Verify(stages, m, capacity), m => Print(stages, m));
+        return new MappedStages(stages, placed);
+    }
+
+    private static void Verify(StageGraph stages, Replication replication)
+    {
+        foreach (var (stage, copies) in stages.Stages.Zip(replication.Copies))
+        {
+            if (copies < (stage.Matrix is null ? 0 : 1) || copies > Math.Max(1, ReplicateLayers.MostCopies))
+            {
+                throw new InvalidIrException(FormattableString.Invariant($"stage '{stage.Name}' has {copies} copies"));
+            }
+        }
+    }
+
+    /// <summary>Row groups are on tiles of their cores, and no tile has two.</summary>
+    private static void Verify(StageGraph stages, CoreMapping mapping, ChipCapacity chip)
+    {
+        Verify(stages, mapping.Replication);
+        HashSet<int> taken = [];
+        foreach (var group in mapping.RowGroups)
+        {
+            var demand = stages.Stages[group.Stage].Matrix!.Groups[group.Group];
+            bool isRight = group.Tiles.Length == demand.Tiles && group.Tiles.All(t => taken.Add(t) && (chip.TilesPerCore == 0 || t / chip.TilesPerCore == group.Core));
+            if (!isRight)
+            {
+                throw new InvalidIrException(FormattableString.Invariant($"row group {group.Group} of copy {group.Copy} of '{stages.Stages[group.Stage].Name}' stands wrong on core {group.Core}"));
+            }
+        }
+
+        int expected = stages.Stages.Select((s, i) => s.Matrix is { SharesTilesOf: null } m ? m.Groups.Length * mapping.Replication.Copies[i] : 0).Sum();
+        if (mapping.RowGroups.Length != expected)
+        {
+            throw new InvalidIrException(FormattableString.Invariant($"{mapping.RowGroups.Length} row groups of {expected} have cores"));
+        }
+    }
+
+    private static string Print(StageGraph stages, Replication replication)
+    {
+        StringBuilder text = new();
+        foreach (var (stage, copies) in stages.Stages.Zip(replication.Copies).Where(s => s.First.Matrix is not null))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{stage.Name}: {copies} x {stage.Matrix!.Tiles} tiles, {stage.Matrix.Vectors} vectors\n");
+        }
+
+        return text.Append(CultureInfo.InvariantCulture, $"interval {replication.IntervalNs?.ToString(CultureInfo.InvariantCulture) ?? "n/m"} ns{(replication.StoppedBy is { } by ? $", {by} allows no less" : "")}\n").ToString();
+    }
+
+    private static string Print(StageGraph stages, CoreMapping mapping)
+    {
+        StringBuilder text = new();
+        foreach (var group in mapping.RowGroups)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{stages.Stages[group.Stage].Name} copy {group.Copy} group {group.Group}: core {group.Core}, tiles {string.Join(" ", group.Tiles)}\n");
+        }
+
+        foreach (var (value, homes) in stages.Values.Zip(mapping.Homes))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"%{value.Name} at home on {string.Join(" ", homes)}\n");
+        }
+
+        return text.ToString();
+    }
+}
