@@ -22,6 +22,7 @@ public sealed class NetworkTimingTests
         {
             var result = TimingSimulator.Run(program, new TimingOptions { Parts = parts });
             Assert.True(result.IsSteady);
+            // Without tiles and with nothing else that takes time there is no interval.
             if (perSecond is { } most)
             {
                 Assert.InRange(result.IntervalS!.Value, 0.999999 / most, double.MaxValue);
