@@ -20,6 +20,9 @@ internal sealed class Simulation
     private readonly List<GroupState> _groups = [];
     private readonly Dictionary<(int Stage, int RowGroup), int> _groupOf = [];
     private readonly Dictionary<int, int> _resourceOfTile = [];
+
+    /// <summary>Streams in line for each tile.</summary>
+    private readonly Dictionary<int, Queue<int>> _turnsOf = [];
     private readonly List<MessageState> _messages = [];
     private readonly Stack<int> _freeMessages = [];
 
@@ -275,6 +278,7 @@ internal sealed class Simulation
                 group.Core,
                 StallCause.Tiles));
             _resourceOfTile.Add(group.Tiles[0], tile);
+            _turnsOf.Add(tile, new Queue<int>());
         }
 
         int rounds = demand.Groups[group.Group].Rounds;
@@ -471,10 +475,31 @@ internal sealed class Simulation
         }
 
         var tile = Chip[group.Tile];
-        if (tile.Free > _now)
+        var turns = _turnsOf[group.Tile];
+        if (tile.Free > _now || (turns.Count > 0 && turns.Peek() != stream))
         {
-            tile.AddWait(tile.Free - _now);
-            return Delay(stream, state, group.Tile, tile.Free);
+            if (state.TurnSince < 0)
+            {
+                // First come, first served: the first in line comes back when the tile is free.
+                Unpark(stream);
+                state.TurnSince = _now;
+                turns.Enqueue(stream);
+                if (turns.Count == 1)
+                {
+                    _events.Add(tile.Free, new TimedEvent(EventKind.Resume, stream, 0));
+                }
+            }
+
+            return false;
+        }
+
+        if (state.TurnSince >= 0)
+        {
+            turns.Dequeue();
+            tile.AddWait(_now - state.TurnSince);
+            Log.Waited(stream, StallCause.Tiles, group.Tile, state.TurnSince, _now);
+            _options.Trace?.Stalled(stream, StallCause.Tiles, group.Tile, state.TurnSince, _now);
+            state.TurnSince = -1;
         }
 
         int core = state.Stream.Core;
@@ -506,6 +531,11 @@ internal sealed class Simulation
         }
 
         tile.Hold(start, group.Interval);
+        if (turns.TryPeek(out int next))
+        {
+            _events.Add(tile.Free, new TimedEvent(EventKind.Resume, next, 0));
+        }
+
         _options.Trace?.Busy(group.Tile, group.Stage, inference, start, start + group.Interval);
         long ready = start + group.Latency;
         group.Ready.Enqueue(ready);
@@ -690,17 +720,6 @@ internal sealed class Simulation
         end += Chip.Capacity.MemoryLatencyPs;
         Log.Worked(stream, StallCause.Memory, resource, start, end);
         return end;
-    }
-
-    /// <summary>Waits for a resource that is not booked ahead.</summary>
-    private bool Delay(int stream, StreamState state, int resource, long until)
-    {
-        Unpark(stream);
-        Log.Waited(stream, Chip[resource].Cause, resource, _now, until);
-        _options.Trace?.Stalled(stream, Chip[resource].Cause, resource, _now, until);
-        state.Resume = _now;
-        _events.Add(until, new TimedEvent(EventKind.Resume, stream, 0));
-        return false;
     }
 
     /// <summary>Sends a message; the sender goes on when its tail has left.</summary>
@@ -997,6 +1016,9 @@ internal sealed class Simulation
 
         /// <summary>Rows of a buffer, or the row that needs room.</summary>
         public long Needed { get; set; }
+
+        /// <summary>Since when it stands in line for a tile; -1 = it does not.</summary>
+        public long TurnSince { get; set; } = -1;
 
         public bool IsParked { get; set; }
 
