@@ -47,6 +47,8 @@ internal static class TimeWork
         bool knowsTiles = !result.Energy.Any(e => e.Joules is null && IsOfTiles(e.Part));
         double? total = knowsTiles ? result.Energy.Sum(e => e.Joules ?? 0) : null;
         double? operations = mapping.AnalogMacs > 0 ? 2e-12 * mapping.AnalogMacs : null;
+        // Bounds are of chips whose parts all take their time.
+        bool isWhole = request.Without.IsEmpty;
         ResourceUse? busiest = result.Resources.MaxBy(r => r.BusyShare);
         return new TimeReport
         {
@@ -67,7 +69,7 @@ internal static class TimeWork
             TopsPerWSystem = operations / result.EnergyJ,
             Bottleneck = busiest is { BusyShare: > 0 } ? busiest.Name : null,
             Breakdown = [.. result.Energy.Select(e => new EnergyPart(e.Part, e.Joules, total > 0 ? e.Joules / total : null))],
-            Bounds = [.. mapping.Bounds.Select(b => b.Name == "interval" && result.IntervalS is { } interval ? b with { Achieved = interval, Gap = (interval / b.Value) - 1 } : b)],
+            Bounds = BoundSurvey.ReportsOf(BoundSurvey.Of(program, isWhole ? result.IntervalS : null, isWhole ? result.LatencyS : null), program.Schedule!.Target),
             Utilization = [.. result.Resources.Where(r => !r.Timeline.IsEmpty).Select(r => new UtilizationReport(r.Name, r.Kind, r.BusyShare, r.WaitedNs * 1e-9, r.Timeline))],
             Stalls = [.. result.Stalls.Select(s => new StallReport(s.Stage, NameOf(s.Cause), s.What, s.Share))],
             MostLoadedLink = result.MostLoadedLink is { } link ? new LinkLoadReport(link.Link, link.Bytes) : null,

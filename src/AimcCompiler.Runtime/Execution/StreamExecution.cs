@@ -20,7 +20,7 @@ internal sealed class StreamExecution
     private readonly ImmutableArray<Queue<Message>> _messages;
 
     /// <summary>Ordinals that each row group has been driven with, and that are not added yet.</summary>
-    private readonly ImmutableArray<Queue<long>> _driven;
+    private readonly Dictionary<(int Stage, int RowGroup), Queue<long>> _driven = [];
     private readonly HashSet<(int Value, int Row)> _stored = [];
 
     public StreamExecution(ProgramSchedule schedule, ImmutableArray<ImmutableArray<int>> blocks, StreamValues values)
@@ -30,7 +30,13 @@ internal sealed class StreamExecution
         _rows = [.. schedule.Buffers.Select(b => BufferRows.Of(b, schedule.Stages))];
         _items = [.. _rows.Select(r => new int[r.Count])];
         _messages = [.. schedule.Channels.Select(_ => new Queue<Message>())];
-        _driven = [.. schedule.Mapping.RowGroups.Select(_ => new Queue<long>())];
+        foreach (var stream in schedule.Streams)
+        {
+            foreach (var drive in stream.Body.SelectMany(i => i is Repeat repeat ? repeat.Body : [i]).OfType<DriveTiles>())
+            {
+                _driven[(stream.Stage, drive.RowGroup)] = new Queue<long>();
+            }
+        }
     }
 
     /// <summary>Runs every stream to its end.</summary>
@@ -128,7 +134,8 @@ internal sealed class StreamExecution
     private bool Drive(StreamState stream, int index, long ordinal)
     {
         var group = _schedule.Mapping.RowGroups[index];
-        var stage = _schedule.Stages.Stages[group.Stage];
+        // Layers with equal weights drive the same row groups.
+        var stage = _schedule.Stages.Stages[stream.Stream.Stage];
         if (_values.RunOf(stage, ordinal) is not { } run)
         {
             return false;
@@ -151,19 +158,18 @@ internal sealed class StreamExecution
             run.Load(vector);
         }
 
-        _driven[index].Enqueue(ordinal);
+        _driven[(stream.Stream.Stage, index)].Enqueue(ordinal);
         return true;
     }
 
     private bool Add(StreamState stream, AddPartialSums add, long ordinal)
     {
-        if (add.RowGroups.Any(g => _driven[g].Count == 0) || add.Others.Append(add.First).Any(c => c >= 0 && _messages[c].Count == 0))
+        if (add.RowGroups.Any(g => !_driven.TryGetValue((stream.Stream.Stage, g), out var driven) || driven.Count == 0) || add.Others.Append(add.First).Any(c => c >= 0 && _messages[c].Count == 0))
         {
             return false;
         }
 
-        var group = add.RowGroups.IsEmpty ? null : _schedule.Mapping.RowGroups[add.RowGroups[0]];
-        var stage = _schedule.Stages.Stages[group?.Stage ?? stream.Stream.Stage];
+        var stage = _schedule.Stages.Stages[stream.Stream.Stage];
         var run = _values.RunOf(stage, ordinal) ?? throw Broken(stream, "adds sums of a layer that does not run");
         Message Take(int channel)
         {
@@ -176,7 +182,7 @@ internal sealed class StreamExecution
         ImmutableArray<PartialSums> sums = add.First >= 0 ? [.. Take(add.First).Sums.Select(s => s.Copy())] : [.. vectors.Select(_ => run.Steps.NewSums())];
         foreach (int index in add.RowGroups)
         {
-            Check(_driven[index].Dequeue() == ordinal, stream, "adds sums of another vector");
+            Check(_driven[(stream.Stream.Stage, index)].Dequeue() == ordinal, stream, "adds sums of another vector");
             for (int i = 0; i < vectors.Length; i++)
             {
                 run.Steps.Add(run.Loaded(vectors[i]), _blocks[index], sums[i]);

@@ -27,7 +27,7 @@ internal sealed class ScheduleTraffic
                         added = add;
                     }
 
-                    Count(one, count, added is null ? null : facts.Of(added).Count, facts, chip);
+                    Count(stream.Stage, one, count, added is null ? null : facts.Of(added).Count, facts, chip);
                 }
             }
         }
@@ -61,14 +61,14 @@ internal sealed class ScheduleTraffic
         return ((inputs + rows - 1) / rows) + stages.Values[stage.Output].BytesPerRow;
     }
 
-    private void Count(StreamInstruction instruction, long count, int? columns, ScheduleFacts facts, TimedChip chip)
+    private void Count(int streamStage, StreamInstruction instruction, long count, int? columns, ScheduleFacts facts, TimedChip chip)
     {
         var stages = _schedule.Stages;
         switch (instruction)
         {
             case DriveTiles drive:
                 var group = _schedule.Mapping.RowGroups[drive.RowGroup];
-                var driven = stages.Stages[group.Stage];
+                var driven = stages.Stages[streamStage];
                 BufferBytes += count * driven.Matrix!.Groups[group.Group].Inputs * stages.Values[driven.Inputs[0].Value].BytesPerElement;
                 break;
             case AddPartialSums add:

@@ -15,7 +15,14 @@ internal sealed class Simulation
     private readonly StreamState[] _streams;
     private readonly BufferState[] _buffers;
     private readonly ChannelState[] _channels;
-    private readonly GroupState[] _groups;
+
+    /// <summary>Row groups by the stage that drives them: layers with equal weights drive the same.</summary>
+    private readonly List<GroupState> _groups = [];
+    private readonly Dictionary<(int Stage, int RowGroup), int> _groupOf = [];
+    private readonly Dictionary<int, int> _resourceOfTile = [];
+
+    /// <summary>Streams in line for each tile.</summary>
+    private readonly Dictionary<int, Queue<int>> _turnsOf = [];
     private readonly List<MessageState> _messages = [];
     private readonly Stack<int> _freeMessages = [];
 
@@ -32,7 +39,9 @@ internal sealed class Simulation
     private readonly int _limit;
     private readonly int _window;
     private readonly bool _hasRoom;
-    private int _stored;
+
+    /// <summary>Sinks that have stored all of an inference.</summary>
+    private readonly Dictionary<int, int> _storedOf = [];
     private long _now;
 
     public Simulation(MappedProgram program, ProgramSchedule schedule, TimingOptions options, int limit)
@@ -46,25 +55,6 @@ internal sealed class Simulation
         _window = !schedule.Overlaps || options.IsSerial ? 1 : _hasRoom ? int.MaxValue : Unlimited;
         _buffers = [.. schedule.Buffers.Select(b => new BufferState(b, BufferRows.Of(b, schedule.Stages), _hasRoom))];
         _channels = [.. schedule.Channels.Select(c => new ChannelState(c, HopOf(c)))];
-        Dictionary<int, int> tiles = [];
-        _groups = [.. schedule.Mapping.RowGroups.Select((group, i) =>
-        {
-            var demand = schedule.Stages.Stages[group.Stage].Matrix!;
-            if (!tiles.TryGetValue(group.Tiles[0], out int tile))
-            {
-                tile = Chip.Add(new TimedResource(
-                    group.Tiles.Length == 1 ? FormattableString.Invariant($"tile {group.Tiles[0]}") : FormattableString.Invariant($"tiles {group.Tiles[0]}..{group.Tiles[^1]}"),
-                    "tile",
-                    group.Core,
-                    StallCause.Tiles));
-                tiles.Add(group.Tiles[0], tile);
-            }
-
-            int rounds = demand.Groups[group.Group].Rounds;
-            long interval = Picoseconds(demand.IntervalNs) * rounds;
-            long latency = Picoseconds(demand.LatencyNs) + interval - Picoseconds(demand.IntervalNs);
-            return new GroupState(group, tile, rounds, interval, latency, _hasRoom ? 2 + (int)((latency + Math.Max(1, interval) - 1) / Math.Max(1, interval)) : int.MaxValue);
-        })];
         _streams = [.. schedule.Streams.Select(s => new StreamState(s, StreamSteps.Of(s)))];
         _streamsOfStage = new int[schedule.Stages.Stages.Length];
         _endedOfStage = new int[schedule.Stages.Stages.Length];
@@ -123,9 +113,8 @@ internal sealed class Simulation
                     break;
             }
 
-            if (_stored == _storing)
+            while (_storedOf.TryGetValue(Ended.Count, out int stored) && stored == _storing)
             {
-                _stored = 0;
                 Ended.Add(_now);
                 foreach (var resource in Chip.All)
                 {
@@ -156,7 +145,7 @@ internal sealed class Simulation
     private string Describe(StreamState state)
     {
         string RowsOf(int buffer) => $"rows of '{_schedule.Stages.Values[_buffers[buffer].Buffer.Value].Name}' in {Chip.NameOf(_buffers[buffer].Buffer.Core)}";
-        string StageOf(int group) => _schedule.Stages.Stages[_groups[group].Group.Stage].Name;
+        string StageOf(int group) => _schedule.Stages.Stages[_groups[group].Stage].Name;
         int which = state.WaitsForWhich;
         return state.WaitsFor switch
         {
@@ -233,11 +222,13 @@ internal sealed class Simulation
                     _buffers[release.Buffer].AddReader(stream);
                     break;
                 case DriveTiles drive:
-                    _groups[drive.RowGroup].Driver = stream;
+                    state.Groups[i] = [GroupOf(stage, drive.RowGroup)];
+                    _groups[state.Groups[i][0]].Driver = stream;
                     state.Works = true;
                     break;
                 case AddPartialSums add:
-                    foreach (int group in add.RowGroups)
+                    state.Groups[i] = [.. add.RowGroups.Select(g => GroupOf(stage, g))];
+                    foreach (int group in state.Groups[i])
                     {
                         _groups[group].Adder = stream;
                     }
@@ -268,6 +259,33 @@ internal sealed class Simulation
                     break;
             }
         }
+    }
+
+    private int GroupOf(int stage, int index)
+    {
+        if (_groupOf.TryGetValue((stage, index), out int known))
+        {
+            return known;
+        }
+
+        var group = _schedule.Mapping.RowGroups[index];
+        var demand = _schedule.Stages.Stages[stage].Matrix!;
+        if (!_resourceOfTile.TryGetValue(group.Tiles[0], out int tile))
+        {
+            tile = Chip.Add(new TimedResource(
+                group.Tiles.Length == 1 ? FormattableString.Invariant($"tile {group.Tiles[0]}") : FormattableString.Invariant($"tiles {group.Tiles[0]}..{group.Tiles[^1]}"),
+                "tile",
+                group.Core,
+                StallCause.Tiles));
+            _resourceOfTile.Add(group.Tiles[0], tile);
+            _turnsOf.Add(tile, new Queue<int>());
+        }
+
+        int rounds = demand.Groups[group.Group].Rounds;
+        long one = Picoseconds(demand.IntervalNs);
+        _groups.Add(new GroupState(group, stage, tile, rounds, rounds * one, Picoseconds(demand.LatencyNs) + ((rounds - 1) * one), _hasRoom ? demand.SumsInFlight : int.MaxValue));
+        _groupOf.Add((stage, index), _groups.Count - 1);
+        return _groups.Count - 1;
     }
 
     /// <summary>Steps until the stream has to wait.</summary>
@@ -368,10 +386,10 @@ internal sealed class Simulation
             case ReleaseRows release:
                 Release(release.Buffer, stream, (long)(inference + 1) * _buffers[release.Buffer].Rows.Count);
                 return true;
-            case DriveTiles drive:
-                return Drive(stream, state, drive.RowGroup, inference);
-            case AddPartialSums add:
-                return Add(stream, state, add, inference);
+            case DriveTiles:
+                return Drive(stream, state, inference);
+            case AddPartialSums:
+                return Add(stream, state, inference);
             case SendPartialSums send:
                 return SendSums(stream, state, send.Channel, inference);
             case FinishVector finish:
@@ -445,8 +463,9 @@ internal sealed class Simulation
         }
     }
 
-    private bool Drive(int stream, StreamState state, int index, int inference)
+    private bool Drive(int stream, StreamState state, int inference)
     {
+        int index = state.Groups[state.Place.Step][0];
         var group = _groups[index];
         if (group.Waiting >= group.Room)
         {
@@ -456,10 +475,31 @@ internal sealed class Simulation
         }
 
         var tile = Chip[group.Tile];
-        if (tile.Free > _now)
+        var turns = _turnsOf[group.Tile];
+        if (tile.Free > _now || (turns.Count > 0 && turns.Peek() != stream))
         {
-            tile.AddWait(tile.Free - _now);
-            return Delay(stream, state, group.Tile, tile.Free);
+            if (state.TurnSince < 0)
+            {
+                // First come, first served: the first in line comes back when the tile is free.
+                Unpark(stream);
+                state.TurnSince = _now;
+                turns.Enqueue(stream);
+                if (turns.Count == 1)
+                {
+                    _events.Add(tile.Free, new TimedEvent(EventKind.Resume, stream, 0));
+                }
+            }
+
+            return false;
+        }
+
+        if (state.TurnSince >= 0)
+        {
+            turns.Dequeue();
+            tile.AddWait(_now - state.TurnSince);
+            Log.Waited(stream, StallCause.Tiles, group.Tile, state.TurnSince, _now);
+            _options.Trace?.Stalled(stream, StallCause.Tiles, group.Tile, state.TurnSince, _now);
+            state.TurnSince = -1;
         }
 
         int core = state.Stream.Core;
@@ -467,7 +507,7 @@ internal sealed class Simulation
         int buffer = Chip.Buffer(core);
         if (buffer >= 0)
         {
-            var demand = _schedule.Stages.Stages[group.Group.Stage];
+            var demand = _schedule.Stages.Stages[group.Stage];
             int bytes = _schedule.Stages.Values[demand.Inputs[0].Value].BytesPerElement;
             start = Book(stream, buffer, _now, Chip.BufferPs((long)demand.Matrix!.Groups[group.Group.Group].Inputs * bytes), inference).End;
         }
@@ -491,7 +531,12 @@ internal sealed class Simulation
         }
 
         tile.Hold(start, group.Interval);
-        _options.Trace?.Busy(group.Tile, group.Group.Stage, inference, start, start + group.Interval);
+        if (turns.TryPeek(out int next))
+        {
+            _events.Add(tile.Free, new TimedEvent(EventKind.Resume, next, 0));
+        }
+
+        _options.Trace?.Busy(group.Tile, group.Stage, inference, start, start + group.Interval);
         long ready = start + group.Latency;
         group.Ready.Enqueue(ready);
         group.Waiting++;
@@ -500,9 +545,10 @@ internal sealed class Simulation
         return true;
     }
 
-    private bool Add(int stream, StreamState state, AddPartialSums add, int inference)
+    private bool Add(int stream, StreamState state, int inference)
     {
-        foreach (int index in add.RowGroups)
+        int[] groups = state.Groups[state.Place.Step];
+        foreach (int index in groups)
         {
             var group = _groups[index];
             if (!group.Ready.TryPeek(out long ready) || ready > _now)
@@ -524,7 +570,7 @@ internal sealed class Simulation
             }
         }
 
-        foreach (int index in add.RowGroups)
+        foreach (int index in groups)
         {
             var group = _groups[index];
             group.Ready.Dequeue();
@@ -612,7 +658,7 @@ internal sealed class Simulation
         if (_schedule.Stages.Values[store.Value].IsOutput && ++state.StoredRows == state.RowsToStore(_schedule.Stages))
         {
             state.StoredRows = 0;
-            _stored++;
+            _storedOf[inference] = _storedOf.GetValueOrDefault(inference) + 1;
         }
 
         return true;
@@ -674,17 +720,6 @@ internal sealed class Simulation
         end += Chip.Capacity.MemoryLatencyPs;
         Log.Worked(stream, StallCause.Memory, resource, start, end);
         return end;
-    }
-
-    /// <summary>Waits for a resource that is not booked ahead.</summary>
-    private bool Delay(int stream, StreamState state, int resource, long until)
-    {
-        Unpark(stream);
-        Log.Waited(stream, Chip[resource].Cause, resource, _now, until);
-        _options.Trace?.Stalled(stream, Chip[resource].Cause, resource, _now, until);
-        state.Resume = _now;
-        _events.Add(until, new TimedEvent(EventKind.Resume, stream, 0));
-        return false;
     }
 
     /// <summary>Sends a message; the sender goes on when its tail has left.</summary>
@@ -967,6 +1002,9 @@ internal sealed class Simulation
         /// <summary>Of the vector unit, step by step.</summary>
         public long[] Durations { get; } = new long[steps.All.Length];
 
+        /// <summary>Row groups that a step drives or adds.</summary>
+        public int[][] Groups { get; } = new int[steps.All.Length][];
+
         /// <summary>Whose messages a step adds.</summary>
         public int[][] Channels { get; } = new int[steps.All.Length][];
 
@@ -978,6 +1016,9 @@ internal sealed class Simulation
 
         /// <summary>Rows of a buffer, or the row that needs room.</summary>
         public long Needed { get; set; }
+
+        /// <summary>Since when it stands in line for a tile; -1 = it does not.</summary>
+        public long TurnSince { get; set; } = -1;
 
         public bool IsParked { get; set; }
 
@@ -1122,9 +1163,11 @@ internal sealed class Simulation
         public bool TakerWaits { get; set; }
     }
 
-    private sealed class GroupState(PlacedRowGroup group, int tile, int rounds, long interval, long latency, int room)
+    private sealed class GroupState(PlacedRowGroup group, int stage, int tile, int rounds, long interval, long latency, int room)
     {
         public PlacedRowGroup Group { get; } = group;
+
+        public int Stage { get; } = stage;
 
         public int Tile { get; } = tile;
 

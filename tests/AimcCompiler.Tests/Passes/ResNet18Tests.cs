@@ -25,7 +25,7 @@ public sealed class ResNet18Tests
         Assert.InRange(cost.InferencesPerSecond!.Value, imagesPerSecond * 0.999, imagesPerSecond * 1.001);
     }
 
-    private static TestModel Network()
+    internal static TestModel Network()
     {
         var model = new TestModel().Input("x", 1, 3, 224, 224);
         int count = 0;

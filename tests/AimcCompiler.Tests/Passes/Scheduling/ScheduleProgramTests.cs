@@ -11,7 +11,7 @@ namespace AimcCompiler.Tests.Passes.Scheduling;
 /// <summary>Every program that is compiled has a schedule which the verifier takes and which ends; compiling verifies it.</summary>
 public sealed class ScheduleProgramTests(ITestOutputHelper output)
 {
-    private static readonly Dictionary<string, TestModel> Models = new()
+    internal static readonly Dictionary<string, TestModel> Models = new()
     {
         ["a product"] = new TestModel().Input("x", 1, 20).Weights("w", 20, 9).Node("MatMul", "x w", "y").Output("y"),
         ["a convolution"] = Image().Weights("w", 4, 3, 3, 3).Node("Conv", "x w", "y", ("pads", new[] { 1, 1, 1, 1 })).Output("y"),
