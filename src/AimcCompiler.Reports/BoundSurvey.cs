@@ -173,12 +173,13 @@ public static class BoundSurvey
         double present = Math.Max(busy.Max(), others);
         for (int f = 0; f < families.Length; f++)
         {
-            if (busy[f] < busy.Max() || families[f].IsSerial)
+            int copies = schedule.Mapping.Replication.Copies[families[f].Owner];
+            if (busy[f] < busy.Max() || families[f].IsSerial || copies >= families[f].Vectors)
             {
                 continue;
             }
 
-            long next = families[f].BusyPs(schedule.Mapping.Replication.Copies[families[f].Owner] + 1);
+            long next = families[f].BusyPs(copies + 1);
             double interval = Math.Max(Math.Max(next, busy.Where((_, i) => i != f).DefaultIfEmpty(0).Max()), others);
             string tiles = families[f].Tiles == 1 ? "1 tile" : Text($"{families[f].Tiles:N0} tiles");
             yield return new WhatIf(Text($"{tiles}: another copy of {schedule.Stages.Stages[families[f].Owner].Name}"), interval / 1000, Gain(present, interval));
