@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace AimcCompiler.Core;
 
 /// <summary>What no placement of cores can beat, and what no choice of paths can.</summary>
