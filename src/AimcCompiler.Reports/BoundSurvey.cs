@@ -71,7 +71,8 @@ public static class BoundSurvey
 
         var chip = ChipCapacity.Of(program.Chip, program.Chips);
         ScheduleLoad load = new(schedule, chip.Cores);
-        return [.. Copies(schedule, chip, load).Concat(Doubled(schedule.Stages, chip, load)).OrderByDescending(w => w.GainPercent ?? double.NegativeInfinity)];
+        LowerBound[] intervals = [.. Intervals(schedule.Stages, chip, load)];
+        return [.. Copies(schedule, intervals).Concat(Doubled(schedule.Stages, chip, intervals)).OrderByDescending(w => w.GainPercent ?? double.NegativeInfinity)];
     }
 
     /// <param name="bounds">Of <see cref="Of"/>.</param>
@@ -160,7 +161,7 @@ public static class BoundSurvey
     private static double? IssueS(ScheduleLoad load, ChipCapacity chip) => load.Issues.Max() * chip.IssuePs / PsPerS;
 
     /// <summary>One copy more of a layer, the others as they are.</summary>
-    private static IEnumerable<WhatIf> Copies(ProgramSchedule schedule, ChipCapacity chip, ScheduleLoad load)
+    private static IEnumerable<WhatIf> Copies(ProgramSchedule schedule, LowerBound[] intervals)
     {
         var families = TileFamily.Of(schedule.Stages);
         if (families.IsEmpty || families.Any(f => f.IntervalPs is null))
@@ -169,16 +170,17 @@ public static class BoundSurvey
         }
 
         long[] busy = [.. families.Select(f => f.BusyPs(Math.Max(1, schedule.Mapping.Replication.Copies[f.Owner])))];
-        double others = Intervals(schedule.Stages, chip, load).Where(b => b.Name != "bottleneck").Max(b => b.Achieved ?? 0) * PsPerS;
+        double others = intervals.Where(b => b.Name != "bottleneck").Max(b => b.Achieved ?? 0) * PsPerS;
         double present = Math.Max(busy.Max(), others);
         for (int f = 0; f < families.Length; f++)
         {
-            if (busy[f] < busy.Max() || families[f].IsSerial)
+            int copies = schedule.Mapping.Replication.Copies[families[f].Owner];
+            if (busy[f] < busy.Max() || families[f].IsSerial || copies >= families[f].Vectors)
             {
                 continue;
             }
 
-            long next = families[f].BusyPs(schedule.Mapping.Replication.Copies[families[f].Owner] + 1);
+            long next = families[f].BusyPs(copies + 1);
             double interval = Math.Max(Math.Max(next, busy.Where((_, i) => i != f).DefaultIfEmpty(0).Max()), others);
             string tiles = families[f].Tiles == 1 ? "1 tile" : Text($"{families[f].Tiles:N0} tiles");
             yield return new WhatIf(Text($"{tiles}: another copy of {schedule.Stages.Stages[families[f].Owner].Name}"), interval / 1000, Gain(present, interval));
@@ -186,8 +188,9 @@ public static class BoundSurvey
     }
 
     /// <summary>The largest bound with twice of one resource.</summary>
-    private static IEnumerable<WhatIf> Doubled(StageGraph stages, ChipCapacity chip, ScheduleLoad load)
+    private static IEnumerable<WhatIf> Doubled(StageGraph stages, ChipCapacity chip, LowerBound[] intervals)
     {
+        double? noc = intervals.Single(b => b.Name == "noc").Value;
         double? present = Largest(chip);
         (string Lever, ChipCapacity? Chip)[] levers =
         [
@@ -209,7 +212,7 @@ public static class BoundSurvey
             MappingBounds.WorkNs(stages, changed) / NsPerS,
             MappingBounds.DigitalNs(stages, changed) / NsPerS,
             MappingBounds.MemoryNs(stages, changed, 0) / NsPerS,
-            changed.Chips == chip.Chips ? Noc(changed, load).Value : 0, // another placement would be found
+            changed.Chips == chip.Chips ? noc * changed.LinkPsPerKilobyte / chip.LinkPsPerKilobyte : 0, // on more chips another placement would be found
         }.Max();
     }
 

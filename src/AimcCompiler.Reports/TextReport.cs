@@ -17,6 +17,9 @@ public static class TextReport
     private const int WidestName = 40;
     private const int TableWidthWithoutNames = 82;
 
+    /// <summary>What is printed as 0.0 % is no lever.</summary>
+    private const double LeastGainPercent = 0.05;
+
     private static readonly Style Plain = Style.Plain;
     private static readonly Style Strong = new(decoration: Decoration.Bold);
     private static readonly Style Alert = new(foreground: Color.Yellow);
@@ -236,10 +239,15 @@ public static class TextReport
             Line(console, $"bound {bound.Name}: {value}, achieved {achieved}{gap}{binding}");
         }
 
-        foreach (WhatIfReport lever in report.WhatIf)
+        WhatIfReport[] levers = [.. report.WhatIf.Where(w => w.GainPercent >= LeastGainPercent)];
+        foreach (WhatIfReport lever in levers)
         {
-            string gain = lever.GainPercent is { } percent ? Text($"{percent:0.0} % shorter") : "not known";
-            Line(console, $"what if {lever.Lever}: interval {Quantity.Estimate(lever.IntervalS, "s")}, {gain}");
+            Line(console, Text($"what if {Printable.Of(lever.Lever, int.MaxValue)}: interval {Quantity.Estimate(lever.IntervalS, "s")}, {lever.GainPercent:0.0} % shorter"));
+        }
+
+        if (levers.Length == 0 && report.WhatIf.Length > 0)
+        {
+            Line(console, "what if: neither one more copy nor twice of one resource shortens the interval");
         }
     }
 

@@ -1,12 +1,8 @@
-using System.Collections.Immutable;
-
 namespace AimcCompiler.Core;
 
 /// <summary>What no placement of cores can beat, and what no choice of paths can.</summary>
 public static class PlacementBounds
 {
-    private const int BitsOfWord = 64;
-
     /// <summary>Least sum of bytes x hops. A core at a place has its flows, largest first, over the distances of that place, shortest first; half of that, since a flow has two ends, by the best assignment of cores to places;
     /// flows to fixed places count whole (Gilmore 1962, Lawler 1963).</summary>
     public static long GilmoreLawler(PlacementProblem problem)
@@ -82,24 +78,20 @@ public static class PlacementBounds
             return (transfers.Where(t => t.To.Any(c => c != t.From)).Sum(t => (double)t.Bytes), null);
         }
 
-        int words = (topology.Cores + BitsOfWord - 1) / BitsOfWord;
-        ulong[][] receivers = [.. transfers.Select(t => Bits(t.To, words))];
+        int[][] receivers = [.. transfers.Select(t => t.To.ToArray())];
+        long[][] needs = [.. transfers.Select(t => t.Needs.IsDefaultOrEmpty ? [.. Enumerable.Repeat(t.Bytes, t.To.Length)] : t.Needs.ToArray())];
         (double Bytes, NocCut? Cut) best = (0, null);
+        bool[] inside = new bool[topology.Cores];
         foreach (var cut in topology.Cuts())
         {
-            ulong[] inside = Bits([.. Enumerable.Range(0, topology.Cores).Where(c => cut.IsInside[c])], words);
+            cut.IsInside.CopyTo(inside);
             long outward = 0;
             long inward = 0;
             for (int t = 0; t < receivers.Length; t++)
             {
-                if (cut.IsInside[transfers[t].From])
-                {
-                    outward += Leaves(receivers[t], inside) ? Crossing(transfers[t], cut, isInside: false) : 0;
-                }
-                else
-                {
-                    inward += Meets(receivers[t], inside) ? Crossing(transfers[t], cut, isInside: true) : 0;
-                }
+                bool isInside = inside[transfers[t].From];
+                long crossing = Crossing(inside, isInside, receivers[t], needs[t]);
+                (outward, inward) = isInside ? (outward + crossing, inward) : (outward, inward + crossing);
             }
 
             double load = Math.Max((double)outward / cut.Out.Length, (double)inward / cut.In.Length);
@@ -109,45 +101,18 @@ public static class PlacementBounds
         return best;
     }
 
-    /// <summary>Of a message that crosses: all of it, or what the receiver on the other side takes that takes most.</summary>
-    private static long Crossing(Multicast transfer, NocCut cut, bool isInside) => transfer.Needs.IsDefaultOrEmpty
-        ? transfer.Bytes
-        : transfer.To.Select((core, i) => cut.IsInside[core] == isInside ? transfer.Needs[i] : 0).Max();
-
-    private static ulong[] Bits(ImmutableArray<int> cores, int words)
+    /// <summary>Bytes of a message that cross: what the receiver on the other side takes that takes most.</summary>
+    private static long Crossing(bool[] inside, bool isInside, int[] receivers, long[] needs)
     {
-        ulong[] bits = new ulong[words];
-        foreach (int core in cores)
+        long most = 0;
+        for (int r = 0; r < receivers.Length; r++)
         {
-            bits[core / BitsOfWord] |= 1UL << (core % BitsOfWord);
-        }
-
-        return bits;
-    }
-
-    private static bool Leaves(ulong[] receivers, ulong[] inside)
-    {
-        for (int w = 0; w < inside.Length; w++)
-        {
-            if ((receivers[w] & ~inside[w]) != 0)
+            if (inside[receivers[r]] != isInside && needs[r] > most)
             {
-                return true;
+                most = needs[r];
             }
         }
 
-        return false;
-    }
-
-    private static bool Meets(ulong[] receivers, ulong[] inside)
-    {
-        for (int w = 0; w < inside.Length; w++)
-        {
-            if ((receivers[w] & inside[w]) != 0)
-            {
-                return true;
-            }
-        }
-
-        return false;
+        return most;
     }
 }

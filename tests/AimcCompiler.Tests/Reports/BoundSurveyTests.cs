@@ -1,4 +1,5 @@
 using AimcCompiler.Binary;
+using AimcCompiler.Cli;
 using AimcCompiler.Core;
 using AimcCompiler.Reports;
 using AimcCompiler.Tests.Binary;
@@ -103,6 +104,18 @@ public sealed class BoundSurveyTests
         Assert.Equal(800, tiles.IntervalNs!.Value, 1e-6);
         Assert.Equal(0, levers.Single(w => w.Lever == "2 x off_chip.gb_per_s").GainPercent!.Value, 1e-9);
         Assert.Equal(levers.OrderByDescending(w => w.GainPercent), levers);
+    }
+
+    [Fact]
+    public void TheTextHasLeversThatGainSomething()
+    {
+        string text = Text(MappingReport.Of(s_program, whatIf: true));
+        Assert.Contains("what if 1 tile: another copy of conv1: interval ~2.7 us, 30.8 % shorter", text, StringComparison.Ordinal);
+        Assert.Contains("bound bottleneck: ~1.2 us, achieved ~3.9 us (3.25 x), binding: as many copies as 16 tiles hold", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("off_chip.gb_per_s", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("what if", Text(MappingReport.Of(s_program)), StringComparison.Ordinal);
+
+        static string Text(MappingReport report) => ResultOutput.Plain(console => TextReport.Write(console, report));
     }
 
     [Fact]
