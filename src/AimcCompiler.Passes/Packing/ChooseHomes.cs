@@ -15,7 +15,7 @@ internal sealed class ChooseHomes
     private const int MostHomes = 16;
 
     /// <summary>Of the bytes of all values so many parts: what a home of one value has at most, so that messages are small enough to spread over links.</summary>
-    private const double PartsOfAll = 48;
+    private const double PartsOfAll = 160;
 
     private readonly StageGraph _graph;
     private readonly ChipCapacity _chip;
@@ -143,8 +143,8 @@ internal sealed class ChooseHomes
     private ImmutableArray<int> Places(Stage stage, ImmutableArray<int>[] homes)
     {
         var value = _graph.Values[stage.Output];
-        double work = VectorPs(WorkBehind(stage));
-        double bytesOfAll = (double)value.Rows * value.BytesPerRow;
+        var (operations, bytesOfAll) = Behind(stage);
+        double work = VectorPs(operations);
         double link = bytesOfAll / 1000 * (_chip.LinkPsPerKilobyte ?? 0);
         int count = 1;
         if (_periodPs is { } period && _target != MappingTarget.Tiles)
@@ -211,9 +211,10 @@ internal sealed class ChooseHomes
         return saved;
     }
 
-    /// <summary>Operations of a digital stage and of the elementwise ones that read it, or that read a layer.</summary>
-    private double WorkBehind(Stage stage)
+    /// <summary>Operations of a digital stage and of the elementwise ones behind it, or behind a layer, and the bytes of the largest value among them.</summary>
+    private (double Operations, double Bytes) Behind(Stage stage)
     {
+        double bytes = (double)_graph.Values[stage.Output].Rows * _graph.Values[stage.Output].BytesPerRow;
         double operations = stage.Matrix is null ? (double)stage.OperationsPerRow * _graph.Values[stage.Output].Rows : 0;
         int value = stage.Output;
         while (_graph.Stages.FirstOrDefault(s => s.Kind == StageKind.Digital && s.Inputs.Any(i => i.Value == value && i.Window == RowWindow.SameRow)) is { } next
@@ -221,9 +222,10 @@ internal sealed class ChooseHomes
         {
             operations += (double)next.OperationsPerRow * _graph.Values[next.Output].Rows;
             value = next.Output;
+            bytes = Math.Max(bytes, (double)_graph.Values[value].Rows * _graph.Values[value].BytesPerRow);
         }
 
-        return operations;
+        return (operations, bytes);
     }
 
     private void AddRows(int value, ImmutableArray<int> homes, long operationsPerRow)
