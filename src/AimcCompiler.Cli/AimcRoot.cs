@@ -17,12 +17,13 @@ public static class AimcRoot
 
     public static RootCommand Create()
     {
-        RootCommand root = new("From an ONNX network to an analog in-memory-computing chip: compile, inspect, run, evaluate")
+        RootCommand root = new("From an ONNX network to an analog in-memory-computing chip: compile, inspect, run, evaluate, time")
         {
             CompileCommand.Create(),
             InspectCommand.Create(),
             RunCommand.Create(),
             EvaluateCommand.Create(),
+            TimeCommand.Create(),
             ChipsCommand.Create(),
             PassesCommand.Create(),
             DumpCommand.Create(),

@@ -27,6 +27,7 @@ internal static class EstimateSurvey
         double? total = isModelled ? parts.Sum(p => p.Pj ?? 0) : null;
         LayerCost? slowest = cost.BottleneckNs is null ? null : cost.Layers.MaxBy(l => l.TimeNs);
         bool hasLayers = cost.Layers.Count > 0;
+        var programming = ProgrammingCost.Of(program.Chip, [.. program.Layers.Where(l => l.SharesTilesOf is null).SelectMany(l => l.Blocks).Select(b => (b.Tile, b.Rows, b.Columns))]);
         return new EstimateReport
         {
             // The pipeline formula counts the slowest layer on top of every fill; one layer after the other is never slower than that.
@@ -42,6 +43,8 @@ internal static class EstimateSurvey
             TopsPerWMacro = hasLayers ? cost.TilesTopsPerWatt : null,
             TopsPerWSystem = hasLayers ? 2 * cost.Macs / (tiles.TotalPj + digitalPj) : null,
             DigitalTimeS = operations == 0 ? 0 : operations * unit.NsPerOp / unit.Lanes * 1e-9,
+            ProgrammingTimeS = programming?.TimeS is { } pulses ? Math.Max(pulses, programming.LoadS ?? 0) : null,
+            ProgrammingEnergyJ = programming?.EnergyJ,
             NotModelled = [.. NotModelled(program, parts, isModelled)],
         };
     }

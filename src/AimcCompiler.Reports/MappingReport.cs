@@ -87,14 +87,23 @@ public sealed record MappingReport
 
     public required ImmutableArray<BoundReport> Bounds { get; init; }
 
+    /// <summary>Levers on the interval, best first; empty unless asked for, and without a schedule.</summary>
+    public ImmutableArray<WhatIfReport> WhatIf { get; init; } = [];
+
     public required ImmutableArray<FindingReport> Findings { get; init; }
 
     /// <param name="program">A verified program.</param>
     /// <param name="simulation">How the simulator computes a layer; null = that is not asked.</param>
-    public static MappingReport Of(MappedProgram program, Func<int, SimulationReport>? simulation = null)
+    /// <param name="whatIf">Levers are asked for.</param>
+    public static MappingReport Of(MappedProgram program, Func<int, SimulationReport>? simulation = null, bool whatIf = false)
     {
         ArgumentNullException.ThrowIfNull(program);
         MappingReport report = MappingSurvey.Report(program);
+        if (whatIf)
+        {
+            report = report with { WhatIf = [.. BoundSurvey.WhatIf(program).Select(w => new WhatIfReport(w.Lever, w.IntervalNs * 1e-9, w.GainPercent))] };
+        }
+
         return simulation is null ? report : report with { Layers = [.. report.Layers.Select((l, i) => l with { Simulation = simulation(i) })] };
     }
 }
@@ -220,6 +229,12 @@ public sealed record EstimateReport
     /// <summary>Digital operations on one core's unit, one after the other.</summary>
     public required double? DigitalTimeS { get; init; }
 
+    /// <summary>Writing all cells, at most; null = the chip does not say what a pulse takes.</summary>
+    public double? ProgrammingTimeS { get; init; }
+
+    /// <summary>The same.</summary>
+    public double? ProgrammingEnergyJ { get; init; }
+
     /// <summary>What the energy does not contain.</summary>
     public required ImmutableArray<string> NotModelled { get; init; }
 }
@@ -235,13 +250,25 @@ public sealed record EnergyPart(string Part, double? EnergyJ, double? Share);
 public sealed record BottleneckReport(string Layer, double TimeS, double Share);
 
 /// <summary>How far the mapping is from what no mapping of this model on this chip can beat.</summary>
-/// <param name="Name">tiles: cells in use over the cells of a tile, one copy of everything. interval: the time of all tiles' work spread evenly over all of the chip's tiles.</param>
+/// <param name="Name">tiles: blocks of one copy of everything, side by side on tiles where they fit. interval: the largest of the bounds on the time from one inference to the next, which are bottleneck, work, digital, memory
+/// and noc; without a schedule, the time of all tiles' work spread evenly over all of the chip's tiles. latency, buffers, segments, placement: as <see cref="LowerBound"/>.</param>
 /// <param name="Value">The bound.</param>
 /// <param name="Achieved">What this mapping has.</param>
 /// <param name="Gap">achieved / value - 1: 0 = at the bound.</param>
 /// <param name="Unit">Of value and achieved.</param>
-/// <param name="Binding">This bound limits what the compile aimed at: tiles when not one more copy of the slowest layer fits, else interval.</param>
-public sealed record BoundReport(string Name, double? Value, double? Achieved, double? Gap, string Unit, bool Binding);
+/// <param name="Binding">This bound limits what the compile aimed at: the largest on the interval, or the latency; without a schedule, tiles when not one more copy of the slowest layer fits, else interval.</param>
+public sealed record BoundReport(string Name, double? Value, double? Achieved, double? Gap, string Unit, bool Binding)
+{
+    /// <summary>What sets it, for people; "" = its name says so.</summary>
+    [JsonIgnore]
+    public string Why { get; init; } = "";
+}
+
+/// <summary>What one more of something would bring.</summary>
+/// <param name="Lever">What to add or to double.</param>
+/// <param name="IntervalS">With it: the interval of the mapping (a copy), or the largest bound on the interval (a resource); null = not known.</param>
+/// <param name="GainPercent">Of the present one.</param>
+public sealed record WhatIfReport(string Lever, double? IntervalS, double? GainPercent);
 
 /// <summary>Something the user may want to act on.</summary>
 /// <param name="Id">AIMCnnnn, or null for plain facts.</param>

@@ -21,7 +21,7 @@ internal static class MappingSurvey
     {
         ImmutableArray<LayerSurvey> surveys = [.. Enumerable.Range(0, program.Layers.Length).Select(i => new LayerSurvey(program, i))];
         NetworkCost cost = CostOf(program, surveys);
-        long tilesUsed = program.Layers.SelectMany(l => l.Blocks).Select(b => b.Tile).Distinct().LongCount();
+        long tilesUsed = BoundSurvey.TilesUsed(program);
         long cellsOfTile = (long)program.Chip.Tile.Rows * program.Chip.Tile.Columns;
         long cellsUsed = surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => s.CellsUsed);
         long analogMacs = surveys.Sum(s => s.Macs);
@@ -137,8 +137,12 @@ internal static class MappingSurvey
             return [];
         }
 
-        long cellsOfTile = (long)program.Chip.Tile.Rows * program.Chip.Tile.Columns;
-        long leastTiles = (surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => s.CellsOfOneCopy) + cellsOfTile - 1) / cellsOfTile;
+        if (program.Schedule is { } schedule)
+        {
+            return BoundSurvey.ReportsOf(BoundSurvey.Of(program), schedule.Target);
+        }
+
+        long leastTiles = BoundSurvey.LeastTiles(program);
         int slowest = Enumerable.Range(0, surveys.Length).MaxBy(i => cost.Layers[i].TimeNs ?? cost.Layers[i].Work.MvmsPerInference);
         long? total = TilesTotal(program);
         bool isFull = total - tilesUsed < surveys[slowest].TilesPerCopy;
@@ -169,6 +173,11 @@ internal static class MappingSurvey
         {
             yield return new FindingReport(
                 Descriptors.NoRanges.Id, Text($"{missing.Length} of {surveys.Length} layers have no input ranges"), missing, "compile with --calibrate DATA");
+        }
+
+        if (program.NotScheduled is { } why)
+        {
+            yield return new FindingReport(null, $"there is no schedule: {why}", [], "bounds on tiles alone are given, and aimc time has nothing to run");
         }
 
         ImmutableArray<string> sharing = [.. surveys.Where(s => s.Layer.SharesTilesOf is not null).Select(s => s.Layer.Name)];

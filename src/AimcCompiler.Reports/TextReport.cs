@@ -218,16 +218,28 @@ public static class TextReport
         string breakdown = parts.Length > 0 ? $" ({string.Join(", ", parts.Select(p => $"{p.Part} {Quantity.Percent(p.Share)}"))})" : "";
         Line(console, $"energy {Quantity.Estimate(e.EnergyJ, "J")} per inference{breakdown}; not modelled: {string.Join(", ", e.NotModelled)}");
         Line(console, $"efficiency {Quantity.Estimate(e.TopsPerWMacro)} TOPS/W tiles alone, {Quantity.Estimate(e.TopsPerWSystem)} TOPS/W with buffers and digital units; {Quantity.Estimate(e.Tops)} TOPS");
+        if (e.ProgrammingTimeS is not null || e.ProgrammingEnergyJ is not null)
+        {
+            Line(console, $"programming at most {Quantity.Estimate(e.ProgrammingTimeS, "s")}, {Quantity.Estimate(e.ProgrammingEnergyJ, "J")}");
+        }
     }
 
     private static void WriteBounds(IAnsiConsole console, MappingReport report)
     {
         foreach (BoundReport bound in report.Bounds.Where(b => b.Unit != "s" || b.Value is not null))
         {
-            string value = bound.Unit == "s" ? Quantity.Estimate(bound.Value, "s") : (bound.Value is 1 ? "1 tile" : Text($"{bound.Value:N0} {bound.Unit}"));
+            string unit = (bound.Value is 1 ? bound.Unit.TrimEnd('s') : bound.Unit).Replace('_', '-');
+            string value = bound.Unit == "s" ? Quantity.Estimate(bound.Value, "s") : Text($"{bound.Value:N0} {unit}");
             string achieved = bound.Unit == "s" ? Quantity.Estimate(bound.Achieved, "s") : Text($"{bound.Achieved:N0}");
             string gap = bound.Gap is { } g ? $" ({Quantity.Number(1 + g)} x)" : "";
-            Line(console, $"bound {bound.Name}: {value}, achieved {achieved}{gap}{(bound.Binding ? ", binding" : "")}");
+            string binding = bound.Binding ? $", binding{(bound.Why.Length > 0 ? $": {bound.Why}" : "")}" : "";
+            Line(console, $"bound {bound.Name}: {value}, achieved {achieved}{gap}{binding}");
+        }
+
+        foreach (WhatIfReport lever in report.WhatIf)
+        {
+            string gain = lever.GainPercent is { } percent ? Text($"{percent:0.0} % shorter") : "not known";
+            Line(console, $"what if {lever.Lever}: interval {Quantity.Estimate(lever.IntervalS, "s")}, {gain}");
         }
     }
 

@@ -89,22 +89,13 @@ public sealed class Session : IDisposable
         IReadOnlyDictionary<string, Tensor> inputs, long firstSample = 0, Action<int, Tensor, Tensor>? observe = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
-        foreach (int index in _program.Inputs.Concat(_program.Outputs).Where(i => _program.Values[i].Type == TensorType.Undefined || Tensor.IsPacked(_program.Values[i].Type)))
-        {
-            throw new DiagnosticException(
-                Descriptors.WrongShape, $"value '{_program.Values[index].Name}'", $"is of type {_program.Values[index].Type}, not a tensor that goes in and out as an array");
-        }
-
-        Dictionary<string, DigitalValue> given = new(StringComparer.Ordinal);
         ImmutableArray<DigitalValue> outputs = [];
+        Dictionary<string, DigitalValue> given = [];
         try
         {
-            foreach (int input in _program.Inputs)
-            {
-                given.Add(_program.Values[input].Name, new DigitalValue(Checked(inputs, _program.Values[input])));
-            }
-
-            outputs = RunCore(given, Samples(inputs), firstSample, observe, cancellation);
+            (var taken, int samples) = Take(inputs);
+            given = taken.ToDictionary(t => _program.Values[t.Input].Name, t => t.Value, StringComparer.Ordinal);
+            outputs = RunCore(given, samples, firstSample, observe, cancellation);
             return [.. outputs.Select(o => o.ToTensor())];
         }
         finally
@@ -115,6 +106,24 @@ public sealed class Session : IDisposable
             }
         }
     }
+
+    /// <summary>The inputs of a batch, checked, and how many samples they are.</summary>
+    /// <exception cref="DiagnosticException">They do not fit.</exception>
+    internal (ImmutableArray<(int Input, DigitalValue Value)> Given, int Samples) Take(IReadOnlyDictionary<string, Tensor> inputs)
+    {
+        foreach (int index in _program.Inputs.Concat(_program.Outputs).Where(i => _program.Values[i].Type == TensorType.Undefined || Tensor.IsPacked(_program.Values[i].Type)))
+        {
+            throw new DiagnosticException(
+                Descriptors.WrongShape, $"value '{_program.Values[index].Name}'", $"is of type {_program.Values[index].Type}, not a tensor that goes in and out as an array");
+        }
+
+        ImmutableArray<(int, Tensor)> checkedInputs = [.. _program.Inputs.Select(i => (i, Checked(inputs, _program.Values[i])))];
+        return ([.. checkedInputs.Select(c => (c.Item1, new DigitalValue(c.Item2)))], Samples(inputs));
+    }
+
+    internal LayerExecutor LayerOf(int index) => _layers[index];
+
+    internal DigitalPartitions Partitions => _partitions;
 
     /// <summary>Runs one batch of a model that takes or gives what is no tensor: sequences and optionals.</summary>
     /// <param name="inputs">The model's inputs by name, but for optionals that hold nothing; they stay the caller's.</param>
@@ -422,7 +431,7 @@ public sealed class Session : IDisposable
         return first is [var samples] ? (int)samples : 1;
     }
 
-    private static Tensor Convert(Tensor tensor, TensorType type) => type switch
+    internal static Tensor Convert(Tensor tensor, TensorType type) => type switch
     {
         TensorType.Float16 => new Tensor(type, tensor.Shape, Array.ConvertAll(tensor.Floats, v => (Half)v)),
         TensorType.Double => new Tensor(type, tensor.Shape, Array.ConvertAll(tensor.Floats, v => (double)v)),

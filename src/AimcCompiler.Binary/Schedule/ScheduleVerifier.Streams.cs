@@ -577,7 +577,7 @@ public static partial class ScheduleVerifier
                 bool isAwaited = false;
                 for (int i = 0; i < at && !isAwaited; i++)
                 {
-                    isAwaited = around[i] is AwaitRows wait && schedule.Buffers[wait.Buffer].Value == input.Value && schedule.Buffers[wait.Buffer].ItemsPerRow == 1 && wait.Window == input.Window
+                    isAwaited = around[i] is AwaitRows wait && schedule.Buffers[wait.Buffer].Value == input.Value && wait.Window == input.Window
                         && wait.ItemsPerRow == itemsPerRow && IsTheSame(wait.Item, item, count);
                 }
 

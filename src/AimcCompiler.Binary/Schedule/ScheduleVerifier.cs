@@ -23,7 +23,7 @@ public static partial class ScheduleVerifier
     public const int MaximumCores = 1 << 16;
 
     /// <summary>Rows of all buffers together.</summary>
-    private const long MaximumBufferedRows = 1 << 26;
+    public const long MaximumBufferedRows = 1 << 26;
 
     /// <summary>Cores of so many chips.</summary>
     public static long CoresOf(ChipDescription chip, int chips)

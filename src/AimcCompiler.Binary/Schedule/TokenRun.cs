@@ -117,14 +117,7 @@ internal sealed class TokenRun
         switch (instruction)
         {
             case AwaitRows wait:
-            {
-                var ring = _rings[wait.Buffer];
-                int row = (int)(wait.Item.At(at.Round) / wait.ItemsPerRow);
-                Release(ring, s, (at.Inference * ring.Rows) + ring.Before(wait.Window.First(row, ring.AllRows)));
-                return ring.Complete >= (at.Inference * ring.Rows) + ring.Before(wait.Window.Last(row, ring.AllRows) + 1)
-                    || Park(s, ref at, ring.Waiting, "rows of", wait.Buffer);
-            }
-
+                return Await(s, ref at, wait);
             case ReleaseRows release:
                 Release(_rings[release.Buffer], s, (at.Inference + 1) * _rings[release.Buffer].Rows);
                 return true;
@@ -134,20 +127,7 @@ internal sealed class TokenRun
                 int home = (int)(finish.Ordinal.At(at.Round) / _schedule.Stages.Stages[finish.Stage].Matrix!.VectorsPerRow);
                 return Deliver(s, ref at, finish.Channels[home % finish.Channels.Length], home);
             case DriveTiles drive:
-            {
-                var sums = _sums[(stream.Stage, drive.RowGroup)];
-                if (sums.Count >= _schedule.Stages.Stages[stream.Stage].Matrix!.SumsInFlight)
-                {
-                    sums.Waiting.Add(s);
-                    at.WaitsFor = FormattableString.Invariant($"room behind row group {drive.RowGroup}");
-                    return false;
-                }
-
-                sums.Count++;
-                Wake(sums.Waiting);
-                return true;
-            }
-
+                return Drive(s, ref at, stream.Stage, drive.RowGroup);
             case AddPartialSums add:
                 return Add(s, ref at, stream.Stage, add);
             case SendPartialSums send:
@@ -164,6 +144,30 @@ internal sealed class TokenRun
             default:
                 return true;
         }
+    }
+
+    private bool Await(int s, ref Cursor at, AwaitRows wait)
+    {
+        var ring = _rings[wait.Buffer];
+        int row = (int)(wait.Item.At(at.Round) / wait.ItemsPerRow);
+        Release(ring, s, (at.Inference * ring.Rows) + ring.Before(wait.Window.First(row, ring.AllRows)));
+        return ring.Complete >= (at.Inference * ring.Rows) + ring.Before(wait.Window.Last(row, ring.AllRows) + 1)
+            || Park(s, ref at, ring.Waiting, "rows of", wait.Buffer);
+    }
+
+    private bool Drive(int s, ref Cursor at, int stage, int rowGroup)
+    {
+        var sums = _sums[(stage, rowGroup)];
+        if (sums.Count >= _schedule.Stages.Stages[stage].Matrix!.SumsInFlight)
+        {
+            sums.Waiting.Add(s);
+            at.WaitsFor = FormattableString.Invariant($"room behind row group {rowGroup}");
+            return false;
+        }
+
+        sums.Count++;
+        Wake(sums.Waiting);
+        return true;
     }
 
     private bool Add(int s, ref Cursor at, int stage, AddPartialSums add)

@@ -15,6 +15,7 @@ public static class InspectCommand
         var file = new Argument<string>("FILE.aimc") { Description = "A compiled program" };
         var layer = new Option<string?>("--layer") { Description = "One layer in detail", HelpName = "NAME" };
         var tile = new Option<int?>("--tile") { Description = "What stands on one tile", HelpName = "ID" };
+        var whatIf = new Option<bool>("--what-if") { Description = "What would shorten the interval: one more copy of a layer, twice of a resource" };
         var all = new Option<bool>("--all") { Description = "Every layer, node and name in full" };
         var format = GlobalOptions.Format("text", "json", "dot");
         var output = new Option<string?>("-o", "--output") { Description = "Write to a file", HelpName = "FILE" };
@@ -23,14 +24,14 @@ public static class InspectCommand
             "Show what of a program stands where, and why the rest does not",
             "aimc inspect resnet8.aimc",
             "aimc inspect resnet8.aimc --layer conv1",
-            "aimc inspect resnet8.aimc --format json -o mapping.json") { file, layer, tile, all, format, output };
+            "aimc inspect resnet8.aimc --format json -o mapping.json") { file, layer, tile, whatIf, all, format, output };
         command.SetAction((parsed, cancellation) => CommandOutcome.Of(
             parsed,
             (console, _) =>
             {
                 ResultOutput.CheckNotInput(parsed.GetValue(output), parsed.GetValue(file));
                 using AimcFile opened = AimcReader.Open(parsed.GetValue(file)!);
-                var request = new Request(parsed.GetValue(format)!, parsed.GetValue(layer), parsed.GetValue(tile), parsed.GetValue(all));
+                var request = new Request(parsed.GetValue(format)!, parsed.GetValue(layer), parsed.GetValue(tile), parsed.GetValue(whatIf), parsed.GetValue(all));
                 Write(console, opened.Program, request, parsed.GetValue(output));
             },
             cancellation));
@@ -44,7 +45,7 @@ public static class InspectCommand
         return new SimulationReport(method.Path, method.Why);
     };
 
-    private sealed record Request(string Format, string? Layer, int? Tile, bool All);
+    private sealed record Request(string Format, string? Layer, int? Tile, bool WhatIf, bool All);
 
     private static void Write(AimcConsole console, MappedProgram program, Request request, string? file)
     {
@@ -74,7 +75,7 @@ public static class InspectCommand
         }
         else
         {
-            MappingReport report = MappingReport.Of(program, SimulationOf(program));
+            MappingReport report = MappingReport.Of(program, SimulationOf(program), request.WhatIf);
             Write(console, request, file, () => ReportJson.Write(report), c => TextReport.Write(c, report, request.All));
         }
     }

@@ -44,4 +44,6 @@ public static class Descriptors
     public static readonly DiagnosticDescriptor InvalidOption = new("AIMC5005", Severity.Error, "An option has an impossible value");
     public static readonly DiagnosticDescriptor RunFailed = new("AIMC5006", Severity.Error, "ONNX Runtime failed while running a digital partition");
     public static readonly DiagnosticDescriptor OtherModel = new("AIMC5007", Severity.Warning, "The model to compare with is not the one that was compiled");
+    public static readonly DiagnosticDescriptor NoSchedule = new("AIMC5008", Severity.Error, "The program has no schedule");
+    public static readonly DiagnosticDescriptor Stalled = new("AIMC5009", Severity.Error, "The schedule stops");
 }

@@ -9,33 +9,38 @@ internal sealed class RowDemand
     private readonly StageGraph _graph;
     private readonly int[] _ahead;
     private readonly int[] _made;
-    private readonly List<(int Stage, StageInput Input)>[] _readers;
+    private readonly List<(int Stage, StageInput Input, int Lag)>[] _readers;
     private readonly Dictionary<(int Value, int Stage), int> _peaks = [];
     private readonly int[] _taken;
 
     /// <param name="graph">The stages.</param>
     /// <param name="ahead">Rows that each stage runs ahead of what is asked.</param>
-    private RowDemand(StageGraph graph, int[] ahead)
+    /// <param name="lags">Rows from one to the next of the same stream of a stage.</param>
+    private RowDemand(StageGraph graph, int[] ahead, int[] lags)
     {
         _graph = graph;
         _ahead = ahead;
         // Rows of values, not of stages: inputs of the model are made too.
         _made = new int[graph.Values.Length];
         _taken = new int[graph.Values.Length];
-        _readers = [.. graph.Values.Select(_ => new List<(int, StageInput)>())];
+        _readers = [.. graph.Values.Select(_ => new List<(int, StageInput, int)>())];
         for (int s = 0; s < graph.Stages.Length; s++)
         {
-            foreach (var input in graph.Stages[s].Inputs)
+            // A stream awaits its inputs one after the other: while it waits for the first, the others hold what its last row read.
+            for (int i = 0; i < graph.Stages[s].Inputs.Length; i++)
             {
-                _readers[input.Value].Add((s, input));
+                _readers[graph.Stages[s].Inputs[i].Value].Add((s, graph.Stages[s].Inputs[i], i == 0 ? 0 : lags[s]));
             }
         }
     }
 
+    /// <param name="graph">The stages.</param>
+    /// <param name="ahead">Rows that each stage runs ahead of what is asked.</param>
+    /// <param name="lags">Rows from one to the next of the same stream of a stage: its homes, or its copies where they take a row each.</param>
     /// <returns>Rows that a buffer of a value holds for a reader at most; stage -1 = what leaves the chip.</returns>
-    public static IReadOnlyDictionary<(int Value, int Stage), int> Peaks(StageGraph graph, int[] ahead)
+    public static IReadOnlyDictionary<(int Value, int Stage), int> Peaks(StageGraph graph, int[] ahead, int[] lags)
     {
-        RowDemand run = new(graph, ahead);
+        RowDemand run = new(graph, ahead, lags);
         run.Run();
         return run._peaks;
     }
@@ -82,10 +87,10 @@ internal sealed class RowDemand
             }
 
             _made[value]++;
-            foreach (var (stage, input) in _readers[value])
+            foreach (var (stage, input, lag) in _readers[value])
             {
                 int reached = _made[_graph.Stages[stage].Output];
-                int released = reached == _graph.Values[_graph.Stages[stage].Output].Rows ? _graph.Values[value].Rows : input.Window.First(reached, _graph.Values[value].Rows);
+                int released = reached == _graph.Values[_graph.Stages[stage].Output].Rows ? _graph.Values[value].Rows : reached < lag ? 0 : input.Window.First(reached - lag, _graph.Values[value].Rows);
                 Record(value, stage, _made[value] - Math.Min(released, _made[value]));
             }
 

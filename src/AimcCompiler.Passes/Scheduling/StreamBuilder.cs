@@ -17,14 +17,18 @@ internal sealed class StreamBuilder
 
     private readonly Dictionary<(int Value, int Home), int> _assemblies = [];
     private readonly Dictionary<int, List<(int Core, int Buffer)>> _buffersOf = [];
+    private readonly ILookup<int, (Stage Stage, StageInput Input)> _readers;
+    private readonly Dictionary<int, bool> _isDirect = [];
     private readonly List<RowBuffer> _buffers = [];
     private readonly List<HashSet<int>> _bufferStages = [];
     private readonly List<Channel> _channels = [];
+    private readonly List<RoutedMessage> _messages = [];
     private readonly List<CoreStream> _streams = [];
 
     public StreamBuilder(StageGraph graph, CoreMapping mapping, ChipCapacity capacity)
     {
         (_graph, _mapping, _capacity) = (graph, mapping, capacity);
+        _readers = graph.Stages.SelectMany(s => s.Inputs.Select(i => (Stage: s, Input: i))).ToLookup(r => r.Input.Value);
         _groupsOf = Enumerable.Range(0, mapping.RowGroups.Length).GroupBy(g => (mapping.RowGroups[g].Stage, mapping.RowGroups[g].Copy))
             .ToDictionary(g => g.Key, g => g.OrderBy(i => mapping.RowGroups[i].Group).ToImmutableArray());
     }
@@ -74,7 +78,7 @@ internal sealed class StreamBuilder
             Stages = _graph,
             Mapping = _mapping,
             Buffers = sized.Value,
-            Channels = [.. _channels],
+            Channels = Routed(),
             Streams = [.. _streams.OrderBy(s => s.Core)],
         };
     }
@@ -146,7 +150,7 @@ internal sealed class StreamBuilder
                     _assemblies.Add((stage.Output, home), _buffers.Count);
                     _buffers.Add(new RowBuffer(
                         _mapping.Homes[stage.Output][home], stage.Output, home, HomesOf(stage.Output), matrix.VectorsPerRow, 1, _graph.Values[stage.Output].BytesPerRow, 0));
-                    _bufferStages.Add([s]);
+                    _bufferStages.Add([]);
                 }
             }
             else
@@ -155,6 +159,12 @@ internal sealed class StreamBuilder
                 {
                     foreach (var input in stage.Inputs)
                     {
+                        if (IsDirect(input.Value))
+                        {
+                            _bufferStages[_assemblies[(input.Value, home)]].Add(s);
+                            continue;
+                        }
+
                         bool isStrided = input.Window == RowWindow.SameRow && HomesOf(input.Value) == HomesOf(stage.Output);
                         Reserve(
                             _mapping.Homes[stage.Output][home], input.Value, isStrided ? home : 0, isStrided ? HomesOf(stage.Output) : 1, _graph.Values[input.Value].BytesPerRow, s);
@@ -165,7 +175,11 @@ internal sealed class StreamBuilder
 
         for (int v = 0; v < _graph.Values.Length; v++)
         {
-            if (_graph.Values[v].IsOutput)
+            if (_graph.Values[v].IsOutput && IsDirect(v))
+            {
+                _bufferStages[_assemblies[(v, 0)]].Add(-1);
+            }
+            else if (_graph.Values[v].IsOutput)
             {
                 Reserve(SinkOf(v), v, 0, 1, _graph.Values[v].BytesPerRow, -1);
             }
@@ -188,8 +202,30 @@ internal sealed class StreamBuilder
         _buffers[buffer] = _buffers[buffer] with { RowBytes = Math.Min(_graph.Values[value].BytesPerRow, _buffers[buffer].RowBytes + bytes) };
     }
 
+    /// <summary>What reads the results of a layer does it where their rows are put together, row by row: it takes them from there, and they go nowhere else.</summary>
+    private bool IsDirect(int value)
+    {
+        if (!_isDirect.TryGetValue(value, out bool isDirect))
+        {
+            var (own, homes) = (_graph.Values[value], _mapping.Homes[value]);
+            isDirect = own.Producer >= 0 && _graph.Stages[own.Producer].Matrix is not null
+                && (_readers[value].Any() || own.IsOutput)
+                && _readers[value].All(r => r.Stage is { Kind: StageKind.Digital } && r.Input is { IsCarried: false, Window: var window } && window == RowWindow.SameRow
+                    && _mapping.Homes[r.Stage.Output].AsSpan().SequenceEqual(homes.AsSpan()))
+                && (!own.IsOutput || (homes is [var home] && home == SinkOf(value)));
+            _isDirect.Add(value, isDirect);
+        }
+
+        return isDirect;
+    }
+
     private int ReadBuffer(int core, StageInput input, int home, int homes)
     {
+        if (IsDirect(input.Value))
+        {
+            return _assemblies[(input.Value, home)];
+        }
+
         bool isStrided = input.Window == RowWindow.SameRow && HomesOf(input.Value) == homes;
         return isStrided ? _readBuffers[(core, input.Value, home, homes)] : _readBuffers[(core, input.Value, 0, 1)];
     }
@@ -197,25 +233,30 @@ internal sealed class StreamBuilder
     private ImmutableArray<RowBuffer>? Sized(Slack slack, out string? lack)
     {
         int[] ahead = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s => slack == Slack.None || _graph.Stages[s].Loop is not null ? 0 : AheadOf(s))];
-        var peaks = RowDemand.Peaks(_graph, ahead);
+        int[] lags = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s =>
+            _graph.Stages[s].Matrix is { } matrix ? (CopiesOf(s) + matrix.VectorsPerRow - 1) / matrix.VectorsPerRow : HomesOf(_graph.Stages[s].Output))];
+        var peaks = RowDemand.Peaks(_graph, ahead, lags);
         lack = null;
         Dictionary<int, long> ends = [];
         var sized = ImmutableArray.CreateBuilder<RowBuffer>(_buffers.Count);
         foreach (var (buffer, index) in _buffers.Select((b, i) => (b, i)))
         {
-            int rows;
+            int rows = _bufferStages[index].Select(s => (peaks[(buffer.Value, s)] + Twice(slack, buffer.Value, s) + buffer.RowStride - 1) / buffer.RowStride).DefaultIfEmpty(1).Max();
             if (_assemblies.GetValueOrDefault((buffer.Value, buffer.FirstRow), -1) == index)
             {
-                rows = 1 + ((ahead[_graph.Values[buffer.Value].Producer] + buffer.RowStride - 1) / buffer.RowStride);
-            }
-            else
-            {
-                rows = _bufferStages[index].Max(s => (peaks[(buffer.Value, s)] + Twice(slack, buffer.Value, s) + buffer.RowStride - 1) / buffer.RowStride);
+                // The row at hand, and those whose first vectors are done before its last.
+                rows = Math.Max(rows, 1 + ((ahead[_graph.Values[buffer.Value].Producer] + buffer.RowStride - 1) / buffer.RowStride));
             }
 
             rows = Math.Min(rows, 2 * _graph.Values[buffer.Value].Rows);
             sized.Add(buffer with { Capacity = rows, Address = ends.GetValueOrDefault(buffer.Core) });
             ends[buffer.Core] = ends.GetValueOrDefault(buffer.Core) + (rows * buffer.RowBytes);
+        }
+
+        if (sized.Sum(b => (long)b.Capacity) is > ScheduleVerifier.MaximumBufferedRows and var all)
+        {
+            lack = FormattableString.Invariant($"the buffers would hold {all} rows, at most {ScheduleVerifier.MaximumBufferedRows} are taken");
+            return null;
         }
 
         if (_capacity.BufferBytes is { } limit && ends.Where(e => e.Value > limit).OrderByDescending(e => e.Value).ToList() is [var worst, ..] over)
@@ -250,11 +291,32 @@ internal sealed class StreamBuilder
         return (int)Math.Min(1 + Math.Ceiling(copies / (double)matrix.VectorsPerRow) + pipeline, _graph.Values[_graph.Stages[stage].Output].Rows);
     }
 
-    private int AddChannel(ChannelKind kind, int from, ImmutableArray<Receiver> receivers, long bytes, int capacity, long[] needs)
+    /// <param name="kind">What it carries.</param>
+    /// <param name="from">Core of the sender.</param>
+    /// <param name="receivers">Where it ends.</param>
+    /// <param name="bytes">Of a message.</param>
+    /// <param name="capacity">Of partial sums.</param>
+    /// <param name="needs">Bytes that each receiver needs of a message.</param>
+    /// <param name="count">Messages of one inference.</param>
+    private int AddChannel(ChannelKind kind, int from, ImmutableArray<Receiver> receivers, long bytes, int capacity, long[] needs, long count)
     {
-        _channels.Add(new Channel(
-            kind, from, receivers, bytes, capacity, XyRoutes.Of(_capacity, from, [.. receivers.Select((r, i) => (r.Core, needs[i])).Where(r => r.Core != from)], bytes)));
+        _channels.Add(new Channel(kind, from, receivers, bytes, capacity, []));
+        _messages.Add(new RoutedMessage(
+            from, [.. receivers.Zip(needs).Where(r => r.First.Core != from).GroupBy(r => r.First.Core).Select(r => (r.Key, Math.Min(bytes, r.Sum(n => n.Second))))], bytes, count));
         return _channels.Count - 1;
+    }
+
+    /// <summary>The channels with their paths; those within a core have none.</summary>
+    private ImmutableArray<Channel> Routed()
+    {
+        int[] far = [.. Enumerable.Range(0, _channels.Count).Where(c => !_messages[c].Receivers.IsEmpty)];
+        var hops = RouteMessages.Run(_capacity.Topology, Array.ConvertAll(far, c => _messages[c]), _capacity.Ports[0], _capacity.Multicasts);
+        foreach (var (channel, path) in far.Zip(hops))
+        {
+            _channels[channel] = _channels[channel] with { Hops = path };
+        }
+
+        return [.. _channels];
     }
 
     /// <summary>The channel by which the rows of one home go to all that read them; null = nobody does.</summary>
@@ -268,7 +330,7 @@ internal sealed class StreamBuilder
         }
 
         long[] needs = [.. receivers.Select(r => _buffers[r.Buffer].RowBytes)];
-        return AddChannel(ChannelKind.Rows, _mapping.Homes[value][home], [.. receivers], Math.Min(_graph.Values[value].BytesPerRow, needs.Sum()), 0, needs);
+        return AddChannel(ChannelKind.Rows, _mapping.Homes[value][home], [.. receivers], Math.Min(_graph.Values[value].BytesPerRow, needs.Sum()), 0, needs, RowsAt(value, home));
     }
 
     private void AddStream(int core, string name, int stage, params ReadOnlySpan<StreamInstruction?> body) =>
@@ -298,7 +360,7 @@ internal sealed class StreamBuilder
             if (_graph.Values[value].IsOutput)
             {
                 Affine row = new(0, 1);
-                int buffer = _readBuffers[(SinkOf(value), value, 0, 1)];
+                int buffer = IsDirect(value) ? _assemblies[(value, 0)] : _readBuffers[(SinkOf(value), value, 0, 1)];
                 AddStream(
                     SinkOf(value), $"output {_graph.Values[value].Name}", -1,
                     Loop(_graph.Values[value].Rows, [new AwaitRows(buffer, RowWindow.SameRow, row, 1), new StoreRow(value, row)]), new ReleaseRows(buffer));
@@ -360,7 +422,7 @@ internal sealed class StreamBuilder
         }
 
         // Results are put together to rows where the value is at home, and go on from there.
-        for (int home = 0; home < HomesOf(stage.Output); home++)
+        for (int home = 0; home < HomesOf(stage.Output) && !IsDirect(stage.Output); home++)
         {
             Affine row = new(home, HomesOf(stage.Output));
             int buffer = _assemblies[(stage.Output, home)];
@@ -418,14 +480,14 @@ internal sealed class StreamBuilder
                 last = new FinishVector(
                     s, copy,
                     [.. Enumerable.Range(0, HomesOf(value)).Select(h => AddChannel(
-                        ChannelKind.Results, runs[0].Core, [new Receiver(_mapping.Homes[value][h], _assemblies[(value, h)])], bytes, 0, [bytes]))],
+                        ChannelKind.Results, runs[0].Core, [new Receiver(_mapping.Homes[value][h], _assemblies[(value, h)])], bytes, 0, [bytes], (count + HomesOf(value) - 1) / HomesOf(value)))],
                     ordinal);
             }
             else
             {
                 int parent = matrix.AddsExactly ? (i - 1) / 2 : i - 1;
                 long bytes = (long)ColumnsOf(below[i]) * matrix.PartialSumBytes;
-                int channel = AddChannel(ChannelKind.PartialSums, runs[i].Core, [new Receiver(runs[parent].Core, -1)], bytes, matrix.SumsInFlight, [bytes]);
+                int channel = AddChannel(ChannelKind.PartialSums, runs[i].Core, [new Receiver(runs[parent].Core, -1)], bytes, matrix.SumsInFlight, [bytes], count);
                 children[parent].Add(channel);
                 below[parent].AddRange(below[i]);
                 last = new SendPartialSums(channel, ordinal);

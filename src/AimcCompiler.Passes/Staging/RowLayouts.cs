@@ -60,7 +60,15 @@ internal sealed class RowLayouts
 
     public ImmutableArray<long> ShapeOf(string value) => _graph.Facts[value].Shape;
 
-    public RowLayout Of(string value) => ShapeOf(value).Length == 0 ? RowLayout.Flat : _asked.GetValueOrDefault(Find(value), RowLayout.Sequence);
+    /// <summary>Sequences longer than this have one row: weights that no constant holds are such values.</summary>
+    private const long LongestSequence = 1 << 16;
+
+    public RowLayout Of(string value)
+    {
+        var shape = ShapeOf(value);
+        var layout = shape.Length == 0 ? RowLayout.Flat : _asked.GetValueOrDefault(Find(value), RowLayout.Sequence);
+        return layout == RowLayout.Sequence && Tensor.CountOf(shape) / shape[^1] > LongestSequence ? RowLayout.Flat : layout;
+    }
 
     public long RowsOf(string value)
     {

@@ -138,7 +138,7 @@ internal sealed class LayerExecutor
     }
 
     /// <summary>Blocks and the output columns that they add to.</summary>
-    private readonly record struct ColumnPart(ProgrammedBlock[] Blocks, int First, int Count);
+    internal readonly record struct ColumnPart(ProgrammedBlock[] Blocks, int First, int Count);
 
     private bool ServesLanes() => _path == LayerPath.Tiles && _observer is null && _options.Engine == EngineKind.Fast && LaneLayer.Obstacle(_layer, _physics) is null;
 
@@ -238,6 +238,10 @@ internal sealed class LayerExecutor
 
         return new Tensor(TensorType.Float, gatherer.OutputShape, output);
     }
+
+    /// <summary>The same run vector by vector, block by block.</summary>
+    public VectorSteps Steps(ReadOnlyMemory<float> input, ImmutableArray<long> shape, int samples, long firstSample, uint firstOrdinal) =>
+        new(_layer, new Worker(this), input, shape, samples, firstSample, firstOrdinal, StaticScale());
 
     /// <summary>An element of the input is the same code in every vector that has it.</summary>
     private bool CodesAreShared(float? staticScale) =>
@@ -394,7 +398,7 @@ internal sealed class LayerExecutor
         : RunsAsLevels ? new LevelEngine(_physics, _options) : new FastEngine(_physics, _options);
 
     /// <summary>One thread's buffers.</summary>
-    private sealed class Worker
+    internal sealed class Worker
     {
         private readonly LayerExecutor _owner;
         private readonly MappedLayer _layer;
@@ -417,6 +421,13 @@ internal sealed class LayerExecutor
         private ulong[] _samples = [];
         private uint[] _ordinals = [];
         private double[] _scales = [];
+
+        /// <summary>Where each vector of the strip stands, and where the vectors of each copy begin.</summary>
+        private int[] _places = [];
+        private readonly int[] _turns;
+        private float[] _gathered = [];
+        private ulong[] _unorderedSamples = [];
+        private uint[] _unorderedOrdinals = [];
 
         /// <summary>What a code of each slice counts.</summary>
         private readonly double[] _sliceWeights;
@@ -442,6 +453,7 @@ internal sealed class LayerExecutor
             int tallest = isTiles ? _layer.Blocks.Max(b => b.Rows) : 0;
             _sliceWeights = [.. Enumerable.Range(0, _slices).Select(slice => isTiles ? _physics.SliceWeight(slice) * _physics.LsbOf(slice) : 1)];
             _scaled = new float[tallest];
+            _turns = new int[_layer.Copies + 1];
         }
 
         private void Reserve(int vectors)
@@ -461,6 +473,14 @@ internal sealed class LayerExecutor
             _ordinals = new uint[vectors];
             _scales = new double[vectors];
             _packed = _owner._product is { } product ? new short[product.Scratch(vectors)] : [];
+            if (TakesTurns)
+            {
+                _gathered = new float[vectors * _rows];
+                _places = new int[vectors];
+                _unorderedSamples = new ulong[vectors];
+                _unorderedOrdinals = new uint[vectors];
+            }
+
             if (_owner.ManagesBounds)
             {
                 _blockSums = new double[_slices * vectors * _widest];
@@ -495,46 +515,8 @@ internal sealed class LayerExecutor
 
         private void RunStrip(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes, ColumnPart part, float[] output)
         {
-            Reserve(count);
-            names.Fill(first, _samples.AsSpan(0, count), _ordinals.AsSpan(0, count));
-            bool isPacked = areCodes && _owner._takesPacked && _engine is FastEngine fast && gatherer.GatherQuads(input, first, count, fast.PackedStrip(_rows, count));
-            bool codesFirst = _owner._path != LayerPath.Reference && !_owner.ManagesBounds && !areCodes;
-            var vectors = codesFirst ? gatherer.StandingStrip(input, first, count) : default;
-            if (vectors.IsEmpty && !isPacked)
-            {
-                gatherer.GatherStrip(input, first, count, _inputs);
-                vectors = _inputs;
-            }
-
-            for (int m = 0; m < count; m++)
-            {
-                if (areCodes)
-                {
-                    _scales[m] = staticScale!.Value;
-                    continue;
-                }
-
-                var vector = vectors.Slice(m * _rows, _rows);
-                _scales[m] = staticScale ?? Scale(vector);
-                if (codesFirst)
-                {
-                    ToCodes(vector, (float)_scales[m], _inputs.AsSpan(m * _rows, _rows), m, 0, 0);
-                }
-            }
-
-            for (int m = 0; m < count; m++)
-            {
-                for (int slice = 0; slice < _slices; slice++)
-                {
-                    _acc.AsSpan((((slice * _capacity) + m) * _columns) + part.First, part.Count).Clear();
-                }
-
-                if (HasDigitalPart)
-                {
-                    _digital.AsSpan((m * _columns) + part.First, part.Count).Clear();
-                }
-            }
-
+            bool isPacked = Load(gatherer, input, first, count, names, staticScale, areCodes);
+            Clear(count, part);
             switch (_owner._path)
             {
                 case LayerPath.Integer:
@@ -561,25 +543,120 @@ internal sealed class LayerExecutor
 
                     foreach (var block in part.Blocks)
                     {
-                        if (_layer.Copies == 1)
+                        var (from, some) = TakesTurns ? (_turns[block.Block.Copy], _turns[block.Block.Copy + 1] - _turns[block.Block.Copy]) : (0, count);
+                        if (some > 0)
                         {
-                            RunBlock(block, 0, count);
-                            continue;
-                        }
-
-                        // Copies take the MVMs of a sample in turn.
-                        for (int m = 0; m < count; m++)
-                        {
-                            if (_ordinals[m] % (uint)_layer.Copies == (uint)block.Block.Copy)
-                            {
-                                RunBlock(block, m, 1);
-                            }
+                            RunBlock(block, from, some);
                         }
                     }
 
                     break;
             }
 
+            Finish(count, part);
+            gatherer.ScatterStrip(_results, first, count, part.First, part.Count, output);
+        }
+
+        /// <summary>Copies take the MVMs of a sample in turn: a strip's vectors stand copy by copy.</summary>
+        private bool TakesTurns => _layer.Copies > 1 && _owner._path == LayerPath.Tiles;
+
+        /// <summary>Reads vectors and makes codes of them, with their scales and names; true = the codes are in the engine's own packing.</summary>
+        private bool Load(VectorGatherer gatherer, ReadOnlySpan<float> input, int first, int count, VectorNames names, float? staticScale, bool areCodes)
+        {
+            Reserve(count);
+            names.Fill(first, _samples.AsSpan(0, count), _ordinals.AsSpan(0, count));
+            bool isPacked = areCodes && !TakesTurns && _owner._takesPacked && _engine is FastEngine fast && gatherer.GatherQuads(input, first, count, fast.PackedStrip(_rows, count));
+            bool codesFirst = _owner._path != LayerPath.Reference && !_owner.ManagesBounds && !areCodes;
+            var vectors = codesFirst ? gatherer.StandingStrip(input, first, count) : default;
+            if (vectors.IsEmpty && !isPacked)
+            {
+                float[] gathered = TakesTurns ? _gathered : _inputs;
+                gatherer.GatherStrip(input, first, count, gathered);
+                vectors = gathered;
+            }
+
+            if (TakesTurns)
+            {
+                OrderByCopy(count);
+            }
+
+            for (int m = 0; m < count; m++)
+            {
+                int place = TakesTurns ? _places[m] : m;
+                if (areCodes && !TakesTurns)
+                {
+                    _scales[m] = staticScale!.Value;
+                    continue;
+                }
+
+                var vector = vectors.Slice(m * _rows, _rows);
+                var target = _inputs.AsSpan(place * _rows, _rows);
+                _scales[place] = staticScale ?? Scale(vector);
+                if (codesFirst)
+                {
+                    ToCodes(vector, (float)_scales[place], target, place, 0, 0);
+                }
+                else if (TakesTurns)
+                {
+                    vector.CopyTo(target);
+                }
+            }
+
+            return isPacked;
+        }
+
+        /// <summary>Places of a strip's vectors such that those of a copy follow each other, and their names there.</summary>
+        private void OrderByCopy(int count)
+        {
+            uint copies = (uint)_layer.Copies;
+            Array.Clear(_turns);
+            for (int m = 0; m < count; m++)
+            {
+                _turns[(_ordinals[m] % copies) + 1]++;
+            }
+
+            for (int c = 0; c < copies; c++)
+            {
+                _turns[c + 1] += _turns[c];
+            }
+
+            for (int m = 0; m < count; m++)
+            {
+                _places[m] = _turns[_ordinals[m] % copies]++;
+                (_unorderedSamples[m], _unorderedOrdinals[m]) = (_samples[m], _ordinals[m]);
+            }
+
+            for (int c = (int)copies; c > 0; c--)
+            {
+                _turns[c] = _turns[c - 1];
+            }
+
+            _turns[0] = 0;
+            for (int m = 0; m < count; m++)
+            {
+                (_samples[_places[m]], _ordinals[_places[m]]) = (_unorderedSamples[m], _unorderedOrdinals[m]);
+            }
+        }
+
+        private void Clear(int count, ColumnPart part)
+        {
+            for (int m = 0; m < count; m++)
+            {
+                for (int slice = 0; slice < _slices; slice++)
+                {
+                    _acc.AsSpan((((slice * _capacity) + m) * _columns) + part.First, part.Count).Clear();
+                }
+
+                if (HasDigitalPart)
+                {
+                    _digital.AsSpan((m * _columns) + part.First, part.Count).Clear();
+                }
+            }
+        }
+
+        /// <summary>Digital corrections, slices, scale and bias of sums that are complete.</summary>
+        private void Finish(int count, ColumnPart part)
+        {
             if (!_layer.Centers.IsEmpty && _owner._path == LayerPath.Tiles)
             {
                 AddCenters(count, part);
@@ -591,9 +668,10 @@ internal sealed class LayerExecutor
             var bias = _layer.Bias.IsEmpty ? default : _layer.Bias.AsSpan().Slice(part.First, part.Count);
             for (int m = 0; m < count; m++)
             {
-                int at = (m * _columns) + part.First;
-                var results = _results.AsSpan(at, part.Count);
-                double scale = codeScale * _scales[m];
+                int place = TakesTurns ? _places[m] : m;
+                int at = (place * _columns) + part.First;
+                var results = _results.AsSpan((m * _columns) + part.First, part.Count);
+                double scale = codeScale * _scales[place];
                 if (!HasDigitalPart)
                 {
                     ShiftAdd.Scale(_acc.AsSpan(at, part.Count), _sliceWeights[0], scale, weightScales, bias, results);
@@ -609,8 +687,110 @@ internal sealed class LayerExecutor
 
                 ShiftAdd.Scale(sums, 1, scale, weightScales, bias, results);
             }
+        }
 
-            gatherer.ScatterStrip(_results, first, count, part.First, part.Count, output);
+        /// <summary>Reads one vector (<see cref="VectorSteps"/>).</summary>
+        public LoadedVector Load(VectorGatherer gatherer, ReadOnlySpan<float> input, int vector, VectorNames names, float? staticScale)
+        {
+            Load(gatherer, input, vector, 1, names, staticScale, areCodes: false);
+            return new LoadedVector(vector, _inputs[.._rows], _scales[0], _samples[0], _ordinals[0]);
+        }
+
+        /// <summary>Puts a vector and what has been added of it where a strip's first stands.</summary>
+        private void Restore(LoadedVector vector, PartialSums sums)
+        {
+            Reserve(1);
+            vector.Inputs.CopyTo(_inputs, 0);
+            (_scales[0], _samples[0], _ordinals[0]) = (vector.Scale, vector.Sample, vector.Ordinal);
+            for (int slice = 0; slice < _slices; slice++)
+            {
+                sums.Slices.AsSpan(slice * _columns, _columns).CopyTo(_acc.AsSpan(slice * _capacity * _columns));
+            }
+
+            sums.Digital.CopyTo(_digital, 0);
+        }
+
+        /// <summary>Runs a vector through blocks and adds their results, in order.</summary>
+        public void Add(LoadedVector vector, IEnumerable<int> blocks, PartialSums sums)
+        {
+            Restore(vector, sums);
+            _engine.Load(_inputs, _rows, 1, _samples, _ordinals);
+            foreach (int index in blocks)
+            {
+                switch (_owner._path)
+                {
+                    case LayerPath.Integer:
+                        AddInteger(_layer.Blocks[index]);
+                        break;
+                    case LayerPath.Double or LayerPath.Reference:
+                        AddDouble(_layer.Blocks[index]);
+                        break;
+                    default:
+                        RunBlock(_owner._blocks[index], 0, 1);
+                        break;
+                }
+            }
+
+            for (int slice = 0; slice < _slices; slice++)
+            {
+                _acc.AsSpan(slice * _capacity * _columns, _columns).CopyTo(sums.Slices.AsSpan(slice * _columns));
+            }
+
+            _digital.AsSpan(0, _columns).CopyTo(sums.Digital);
+        }
+
+        /// <summary>The vector's results.</summary>
+        public ReadOnlySpan<float> Finish(LoadedVector vector, PartialSums sums)
+        {
+            Restore(vector, sums);
+            if (TakesTurns)
+            {
+                _places[0] = 0;
+            }
+
+            Finish(1, _owner._whole);
+            return _results.AsSpan(0, _columns);
+        }
+
+        public PartialSums NewSums() => new(new double[_slices * _columns], new double[_columns]);
+
+        /// <summary>The product of codes with one block: integers, exact in any order.</summary>
+        private void AddInteger(Block block)
+        {
+            for (int g = block.FirstGroup; g < block.FirstGroup + block.Groups; g++)
+            {
+                for (int n = block.ColumnStart; n < block.ColumnStart + block.ColumnCount; n++)
+                {
+                    long sum = 0;
+                    for (int r = block.RowStart; r < block.RowStart + block.RowCount; r++)
+                    {
+                        sum += (long)_inputs[(g * _layer.Rows) + r] * _layer.Code((((g * _layer.Rows) + r) * _layer.Columns) + n);
+                    }
+
+                    _acc[(g * _layer.Columns) + n] += sum;
+                }
+            }
+        }
+
+        /// <summary>The same in double: row by row, as the whole product.</summary>
+        private void AddDouble(Block block)
+        {
+            for (int g = block.FirstGroup; g < block.FirstGroup + block.Groups; g++)
+            {
+                for (int r = block.RowStart; r < block.RowStart + block.RowCount; r++)
+                {
+                    int at = (((g * _layer.Rows) + r) * _layer.Columns) + block.ColumnStart;
+                    DoubleMvm.Add(
+                        _inputs.AsSpan((g * _layer.Rows) + r, 1),
+                        1,
+                        1,
+                        _owner._weights.AsSpan(at, block.ColumnCount),
+                        1,
+                        block.ColumnCount,
+                        _acc.AsSpan((g * _layer.Columns) + block.ColumnStart, block.ColumnCount),
+                        block.ColumnCount);
+                }
+            }
         }
 
         /// <summary>The digital part of center and offset: each column's center times the sum of the group's input codes.</summary>

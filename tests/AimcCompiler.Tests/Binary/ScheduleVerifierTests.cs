@@ -127,8 +127,7 @@ public sealed class ScheduleVerifierTests
     {
         var schedule = Valid.Schedule!;
         // The layer's own rows are awaited before they are finished.
-        int rows = schedule.Streams.IndexOf(schedule.Streams.First(s => s.Name == "conv_c rows"));
-        int assembly = schedule.Streams[rows].Body.OfType<Repeat>().Single().Body.OfType<AwaitRows>().Single().Buffer;
+        int assembly = schedule.Buffers.IndexOf(schedule.Buffers.First(b => b.Value == IndexOf(schedule, "c") && b.ItemsPerRow > 1));
         int sums = schedule.Streams.IndexOf(schedule.Streams.First(s => s.Name == "conv_c sums" && s.Body.OfType<Repeat>().Single().Body.OfType<FinishVector>().Any()));
         var broken = schedule with
         {

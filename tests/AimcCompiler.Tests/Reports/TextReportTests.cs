@@ -23,7 +23,7 @@ public sealed class TextReportTests
         bottleneck conv: ~1.5 us, 65.2 % of the serial time
         energy ~434.1 pJ per inference (adc 49.8 %, dac 33.2 %, buffer 13.9 %, digital 1.2 %, cells 1.1 %, shift_add 0.8 %); not modelled: noc, off_chip
         efficiency ~0.6843 TOPS/W tiles alone, ~0.5805 TOPS/W with buffers and digital units; ~0.000168 TOPS
-        bound tiles: 4 tiles, achieved 7 (1.75 x)
+        bound tiles: 5 tiles, achieved 7 (1.4 x)
         bound interval: ~418.8 ns, achieved ~1.5 us (3.582 x), binding
 
         """,

@@ -1,13 +1,15 @@
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
+using AimcCompiler.Ir;
 using AimcCompiler.Onnx;
 using AimcCompiler.Passes;
 using AimcCompiler.Tests.Onnx;
+using Xunit.Abstractions;
 
 namespace AimcCompiler.Tests.Passes.Scheduling;
 
 /// <summary>Every program that is compiled has a schedule which the verifier takes and which ends; compiling verifies it.</summary>
-public sealed class ScheduleProgramTests
+public sealed class ScheduleProgramTests(ITestOutputHelper output)
 {
     private static readonly Dictionary<string, TestModel> Models = new()
     {
@@ -60,6 +62,28 @@ public sealed class ScheduleProgramTests
     }
 
     [Theory]
+    [InlineData("a chain", MappingTarget.Throughput)]
+    [InlineData("a residual", MappingTarget.Throughput)]
+    [InlineData("branches", MappingTarget.Throughput)]
+    [InlineData("attention", MappingTarget.Throughput)]
+    [InlineData("layers on the same tiles", MappingTarget.Throughput)]
+    [InlineData("a recurrence", MappingTarget.Throughput)]
+    [InlineData("a convolution in groups", MappingTarget.Throughput)]
+    [InlineData("a chain", MappingTarget.Latency)]
+    [InlineData("a residual", MappingTarget.Latency)]
+    public void CopiesHaveAScheduleThatEnds(string model, MappingTarget target)
+    {
+        foreach (string[] settings in (string[][])[["mesh.rows=6", "mesh.columns=6", "core.buffer_kib=null"], ["mesh.rows=6", "mesh.columns=6", "core.buffer_kib=null", "tile.adc.bits=null", "noc.multicast=true"]])
+        {
+            var program = AimcCompilation.Compile(Models[model].Import(), ChipReader.Read("tiny", settings), new CompileOptions { Target = target }).Program;
+            var schedule = program.Schedule!;
+            Assert.Equal(target, schedule.Target);
+            Assert.Null(ScheduleVerifier.FindDeadlock(schedule, inferences: 5));
+            Assert.Contains(schedule.Mapping.Replication.Copies, c => c > 1);
+        }
+    }
+
+    [Theory]
     [InlineData("mlp.onnx")]
     [InlineData("lenet5.onnx")]
     [InlineData("resnet.onnx")]
@@ -103,6 +127,45 @@ public sealed class ScheduleProgramTests
         Assert.True(scheduled > 10);
     }
 
+    /// <summary>Copies of layers on the cores of PIMCOMP's chip; how much work the schedule is, is printed.</summary>
+    [SharedTheory]
+    [Trait("Category", "Long")]
+    [InlineData("light_squeezenet")]
+    [InlineData("light_bvlc_alexnet")]
+    [InlineData("light_inception_v1")]
+    [InlineData("light_resnet50")]
+    [InlineData("light_vgg19")]
+    public void CopiesOnManyCoresHaveASchedule(string name)
+    {
+        System.Diagnostics.Stopwatch watch = new();
+        Dictionary<string, double> seconds = [];
+        string last = "";
+        CompileOptions options = new()
+        {
+            Target = MappingTarget.Throughput,
+            SharesWeights = false,
+            Progress = pass =>
+            {
+                seconds[last] = seconds.GetValueOrDefault(last) + watch.Elapsed.TotalSeconds;
+                last = pass;
+                watch.Restart();
+            },
+        };
+        var program = AimcCompilation.Compile(Imported(name), ChipReader.Read("pimcomp"), options).Program;
+        options.Progress("");
+        var schedule = program.Schedule!;
+        output.WriteLine(FormattableString.Invariant(
+            $"{name}: {schedule.Mapping.RowGroups.Length} row groups, {schedule.Streams.Length} streams, {schedule.Channels.Length} channels, {schedule.Channels.Sum(c => c.Hops.Length)} hops, {schedule.Buffers.Length} buffers"));
+        output.WriteLine($"  {string.Join(", ", seconds.Where(s => s.Value > 0.05).Select(s => FormattableString.Invariant($"{s.Key} {s.Value:F2} s")))}");
+        watch.Restart();
+        ScheduleVerifier.Verify(program);
+        output.WriteLine(FormattableString.Invariant($"  verified in {watch.Elapsed.TotalSeconds:F2} s"));
+        watch.Restart();
+        Assert.Null(ScheduleVerifier.FindDeadlock(schedule));
+        output.WriteLine(FormattableString.Invariant($"  two inferences on counts in {watch.Elapsed.TotalSeconds:F2} s"));
+        Assert.True(schedule.Mapping.Replication.Copies.Max() > 1);
+    }
+
     [Fact]
     public void SumsOfExactCodesAddInATreeAndOthersInTheirOrder()
     {
@@ -128,9 +191,9 @@ public sealed class ScheduleProgramTests
         var schedule = Compile("a residual", ChipReader.Read("tiny")).Schedule!;
         int x = schedule.Stages.Values.IndexOf(schedule.Stages.Values.First(v => v.Name == "x"));
         int add = schedule.Stages.Stages.IndexOf(schedule.Stages.Stages.First(s => s.Name == "add_y"));
-        var room = RowDemand.Peaks(schedule.Stages, new int[schedule.Stages.Stages.Length]);
+        var room = RowDemand.Peaks(schedule.Stages, new int[schedule.Stages.Stages.Length], [.. schedule.Stages.Stages.Select(_ => 1)]);
         // Row y of the sum is made of row y + 2 of the relu, which reads row y + 3 of x: rows y .. y + 3.
-        Assert.Equal(4, room[(x, add)]);
+        Assert.Equal(schedule.Stages.Stages[add].Inputs[0].Value == x ? 4 : 5, room[(x, add)]);
     }
 
     [Fact]
@@ -139,6 +202,25 @@ public sealed class ScheduleProgramTests
         var program = Compile("a residual", ChipReader.Read("tiny", ["core.buffer_kib=0.05"]));
         Assert.Null(program.Schedule);
         Assert.Contains("the buffer of core", program.NotScheduled, StringComparison.Ordinal);
+    }
+
+    /// <summary>A network of the folder beside, with drawn weights.</summary>
+    private static Graph Imported(string name)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            using (var stream = File.Create(file))
+            {
+                Reseeder.Reseed(Path.Combine(SharedFolder.Folder, "models", "onnx", $"{name}.onnx"), 1).WriteTo(stream);
+            }
+
+            return OnnxImporter.Import(file);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     private static MappedProgram Compile(string model, ChipDescription chip) => AimcCompilation.Compile(Models[model].Import(), chip, new CompileOptions { Chips = null }).Program;

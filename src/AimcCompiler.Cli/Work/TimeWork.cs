@@ -1,0 +1,101 @@
+using System.Collections.Immutable;
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+using AimcCompiler.Reports;
+using AimcCompiler.Runtime;
+
+namespace AimcCompiler.Cli;
+
+/// <summary>What <c>aimc time</c> is asked.</summary>
+/// <param name="Inferences">Null = until the interval is steady.</param>
+/// <param name="Without">Parts of the chip that take no time.</param>
+/// <param name="Explains">What each part costs.</param>
+/// <param name="TraceFile">Where a trace goes; null = none.</param>
+/// <param name="TracedInferences">The last so many.</param>
+internal sealed record TimeRequest(int? Inferences, ImmutableArray<string> Without, bool Explains, string? TraceFile, int TracedInferences);
+
+/// <summary>Simulates a program's instruction streams and puts the numbers together.</summary>
+internal static class TimeWork
+{
+    private static readonly ImmutableArray<(string Name, TimedParts Part)> s_parts =
+    [
+        ("core", TimedParts.Core), ("digital", TimedParts.Digital), ("transfers", TimedParts.Transfers), ("memory", TimedParts.Memory), ("room", TimedParts.Room),
+    ];
+
+    public static IEnumerable<string> Parts => s_parts.Select(p => p.Name);
+
+    public static TimeReport Run(MappedProgram program, TimeRequest request, CancellationToken cancellation)
+    {
+        TimedParts parts = s_parts.Where(p => request.Without.Contains(p.Name)).Aggregate(TimedParts.All, (all, p) => all & ~p.Part);
+        TimingResult result = TimingSimulator.Run(program, new TimingOptions { Inferences = request.Inferences, Parts = parts }, cancellation);
+        if (request.TraceFile is { } file)
+        {
+            // The number of inferences is known now, and a second run has the same times.
+            AtomicFile.Write(file, stream =>
+            {
+                using ChromeTrace trace = new(stream, program, result, request.TracedInferences);
+                TimingSimulator.Run(program, new TimingOptions { Inferences = result.Inferences, Parts = parts, Trace = trace }, cancellation);
+            });
+        }
+
+        return ReportOf(program, request, result, request.Explains ? Explain(program, request.Inferences, parts, cancellation) : []);
+    }
+
+    private static TimeReport ReportOf(MappedProgram program, TimeRequest request, TimingResult result, ImmutableArray<PartCostReport> explained)
+    {
+        MappingReport mapping = MappingReport.Of(program);
+        bool knowsTiles = !result.Energy.Any(e => e.Joules is null && IsOfTiles(e.Part));
+        double? total = knowsTiles ? result.Energy.Sum(e => e.Joules ?? 0) : null;
+        double? operations = mapping.AnalogMacs > 0 ? 2e-12 * mapping.AnalogMacs : null;
+        ResourceUse? busiest = result.Resources.MaxBy(r => r.BusyShare);
+        return new TimeReport
+        {
+            Model = program.ModelName,
+            Chip = program.Chip.Name,
+            Chips = program.Chips,
+            Inferences = result.Inferences,
+            Without = request.Without,
+            LatencyS = result.LatencyS,
+            LoadedLatencyS = result.LoadedLatencyS,
+            IntervalS = result.IntervalS,
+            ThroughputPerS = 1 / result.IntervalS,
+            IsSteady = result.IsSteady,
+            EnergyJ = total,
+            PowerW = total / result.IntervalS,
+            AreaMm2 = result.AreaMm2,
+            TopsPerWMacro = operations / result.Energy.Where(e => IsOfTiles(e.Part)).Aggregate((double?)0, (sum, e) => sum + e.Joules),
+            TopsPerWSystem = operations / result.EnergyJ,
+            Bottleneck = busiest is { BusyShare: > 0 } ? busiest.Name : null,
+            Breakdown = [.. result.Energy.Select(e => new EnergyPart(e.Part, e.Joules, total > 0 ? e.Joules / total : null))],
+            Bounds = [.. mapping.Bounds.Select(b => b.Name == "interval" && result.IntervalS is { } interval ? b with { Achieved = interval, Gap = (interval / b.Value) - 1 } : b)],
+            Utilization = [.. result.Resources.Where(r => !r.Timeline.IsEmpty).Select(r => new UtilizationReport(r.Name, r.Kind, r.BusyShare, r.WaitedNs * 1e-9, r.Timeline))],
+            Stalls = [.. result.Stalls.Select(s => new StallReport(s.Stage, NameOf(s.Cause), s.What, s.Share))],
+            MostLoadedLink = result.MostLoadedLink is { } link ? new LinkLoadReport(link.Link, link.Bytes) : null,
+            SliceS = result.SliceS,
+            Explained = explained,
+            NotModelled = [.. result.NotModelled, .. result.Energy.Where(e => e.Joules is null).Select(e => $"energy of {e.Part}")],
+        };
+    }
+
+    /// <summary>Tiles alone, then with one part more at a time.</summary>
+    private static ImmutableArray<PartCostReport> Explain(MappedProgram program, int? inferences, TimedParts parts, CancellationToken cancellation)
+    {
+        var costs = ImmutableArray.CreateBuilder<PartCostReport>();
+        var timed = TimedParts.None;
+        double interval = 0;
+        double latency = 0;
+        foreach (var (name, part) in s_parts.Where(p => (parts & p.Part) != 0).Prepend(("tiles", TimedParts.None)))
+        {
+            timed |= part;
+            TimingResult result = TimingSimulator.Run(program, new TimingOptions { Inferences = inferences, Parts = timed }, cancellation);
+            costs.Add(new PartCostReport(name, (result.IntervalS ?? 0) - interval, (result.LatencyS ?? 0) - latency));
+            (interval, latency) = (result.IntervalS ?? 0, result.LatencyS ?? 0);
+        }
+
+        return costs.ToImmutable();
+    }
+
+    private static bool IsOfTiles(string part) => part is "tiles" or "dac" or "cells" or "adc" or "shift_add" or "tiles_static";
+
+    internal static string NameOf(StallCause cause) => cause == StallCause.VectorUnit ? "vector_unit" : cause.ToString().ToLowerInvariant();
+}
