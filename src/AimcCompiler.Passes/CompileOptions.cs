@@ -13,6 +13,15 @@ public enum FallbackPolicy
     Digital,
 }
 
+/// <summary>Whether small matrices share a tile. With copies for a target every bundle has its own.</summary>
+public enum TileSharing
+{
+    /// <summary>Where the chip would be too small.</summary>
+    WhenNeeded,
+    Never,
+    Always,
+}
+
 /// <summary>What is mapped how; the user's choices (docs: cli.md).</summary>
 public sealed record CompileOptions
 {
@@ -22,6 +31,8 @@ public sealed record CompileOptions
     public FallbackPolicy Fallback { get; init; } = FallbackPolicy.Error;
 
     public DepthwisePolicy Depthwise { get; init; } = DepthwisePolicy.Digital;
+
+    public TileSharing Sharing { get; init; } = TileSharing.WhenNeeded;
 
     /// <summary>What copies of layers are for.</summary>
     public MappingTarget Target { get; init; } = MappingTarget.Tiles;

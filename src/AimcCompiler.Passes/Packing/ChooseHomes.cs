@@ -14,6 +14,9 @@ internal sealed class ChooseHomes
     private const double ShareOfAll = 0.8;
     private const int MostHomes = 16;
 
+    /// <summary>Of the bytes of all values so many parts: what a home of one value has at most, so that messages are small enough to spread over links.</summary>
+    private const double PartsOfAll = 160;
+
     private readonly StageGraph _graph;
     private readonly ChipCapacity _chip;
     private readonly long? _periodPs;
@@ -21,6 +24,7 @@ internal sealed class ChooseHomes
     private readonly Replication _replication;
     private readonly long[] _work;
     private readonly long[] _bytes;
+    private readonly double _allBytes;
 
     // Per stage with tiles: share of its results that comes from a core; bytes an inference that a core reads.
     private readonly Dictionary<int, Dictionary<int, double>> _made;
@@ -32,6 +36,7 @@ internal sealed class ChooseHomes
         int cores = Math.Max(1, chip.Cores);
         _work = new long[cores];
         _bytes = new long[cores];
+        _allBytes = graph.Stages.Select(s => graph.Values[s.Output]).Sum(v => (double)v.Rows * v.BytesPerRow);
         (_made, _read) = ([], []);
         var byStage = groups.ToLookup(g => g.Stage);
         for (int s = 0; s < graph.Stages.Length; s++)
@@ -91,7 +96,8 @@ internal sealed class ChooseHomes
             }
         }
 
-        foreach (var stage in _graph.Stages)
+        // Rows that fill a vector unit by themselves choose first.
+        foreach (var stage in _graph.Stages.OrderByDescending(s => s.Kind == StageKind.Digital && VectorPs(s.OperationsPerRow) > ShareOfOne * _periodPs))
         {
             int v = stage.Output;
             if (!homes[v].IsDefault)
@@ -137,19 +143,22 @@ internal sealed class ChooseHomes
     private ImmutableArray<int> Places(Stage stage, ImmutableArray<int>[] homes)
     {
         var value = _graph.Values[stage.Output];
-        double work = VectorPs(WorkBehind(stage));
-        double link = (double)value.Rows * value.BytesPerRow / 1000 * (_chip.LinkPsPerKilobyte ?? 0);
+        var (operations, bytesOfAll) = Behind(stage);
+        double work = VectorPs(operations);
+        double link = bytesOfAll / 1000 * (_chip.LinkPsPerKilobyte ?? 0);
         int count = 1;
         if (_periodPs is { } period && _target != MappingTarget.Tiles)
         {
             // For latency a row's work may take as long as the tiles take for it, and no row waits for another.
-            double time = _target == MappingTarget.Latency ? Math.Max(1, PipelinePs(stage)) : ShareOfOne * period;
-            count = (int)Math.Clamp(Math.Ceiling(Math.Max(work, _target == MappingTarget.Latency ? 0 : link) / time), 1, Math.Min(Math.Min(value.Rows, MostHomes), _work.Length));
+            double needed = _target == MappingTarget.Latency
+                ? work / Math.Max(1, PipelinePs(stage))
+                : Math.Max(Math.Max(work, link) / (ShareOfOne * period), link > 0 ? PartsOfAll * bytesOfAll / _allBytes : 0);
+            count = (int)Math.Clamp(Math.Ceiling(needed), 1, Math.Min(Math.Min(value.Rows, MostHomes), _work.Length));
         }
 
         double[] affinity = Affinity(stage, homes);
         double share = work / count;
-        double bytes = (double)value.Rows * value.BytesPerRow / count;
+        double bytes = bytesOfAll / count;
         bool HasRoom(int core) => _periodPs is not { } limit
             || (_work[core] + share <= ShareOfAll * limit && (_bytes[core] + bytes) / 1000 * (_chip.LinkPsPerKilobyte ?? 0) <= ShareOfAll * limit);
         return
@@ -202,9 +211,10 @@ internal sealed class ChooseHomes
         return saved;
     }
 
-    /// <summary>Operations of a digital stage and of the elementwise ones that read it, or that read a layer.</summary>
-    private double WorkBehind(Stage stage)
+    /// <summary>Operations of a digital stage and of the elementwise ones behind it, or behind a layer, and the bytes of the largest value among them.</summary>
+    private (double Operations, double Bytes) Behind(Stage stage)
     {
+        double bytes = (double)_graph.Values[stage.Output].Rows * _graph.Values[stage.Output].BytesPerRow;
         double operations = stage.Matrix is null ? (double)stage.OperationsPerRow * _graph.Values[stage.Output].Rows : 0;
         int value = stage.Output;
         while (_graph.Stages.FirstOrDefault(s => s.Kind == StageKind.Digital && s.Inputs.Any(i => i.Value == value && i.Window == RowWindow.SameRow)) is { } next
@@ -212,9 +222,10 @@ internal sealed class ChooseHomes
         {
             operations += (double)next.OperationsPerRow * _graph.Values[next.Output].Rows;
             value = next.Output;
+            bytes = Math.Max(bytes, (double)_graph.Values[value].Rows * _graph.Values[value].BytesPerRow);
         }
 
-        return operations;
+        return (operations, bytes);
     }
 
     private void AddRows(int value, ImmutableArray<int> homes, long operationsPerRow)

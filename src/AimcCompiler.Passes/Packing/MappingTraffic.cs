@@ -148,10 +148,12 @@ internal sealed class MappingTraffic
         int root;
         if (matrix.AddsExactly)
         {
-            root = copy.GroupBy(g => g.Core).OrderByDescending(g => g.Count()).ThenBy(g => g.Key).First().Key;
-            foreach (int core in copy.Select(g => g.Core).Distinct())
+            // From core to core, to the one with the most row groups.
+            int[] cores = [.. copy.GroupBy(g => g.Core).OrderBy(g => g.Count()).ThenBy(g => g.Key).Select(g => g.Key)];
+            root = cores[^1];
+            for (int i = 1; i < cores.Length; i++)
             {
-                Add(core, root, sum);
+                Add(cores[i - 1], cores[i], sum);
             }
         }
         else

@@ -227,11 +227,36 @@ public static class PackCores
             return operations / family.Vectors * (_chip.PsPerThousandOperations ?? 0) / 1000;
         }
 
+        /// <summary>Sums that must add in the order of the row groups pass once from core to core: row groups of one size of a copy exchange their cores so that those of a core follow each other.</summary>
+        private void OrderSums(CorePacking packing)
+        {
+            for (int begin = 0; begin < packing.Items.Length;)
+            {
+                var first = packing.Items[begin];
+                int count = _families[first.Family].Groups.Length;
+                if (!_graph.Stages[_families[first.Family].Owner].Matrix!.AddsExactly)
+                {
+                    foreach (var alike in Enumerable.Range(begin, count).GroupBy(i => packing.Items[i].Tiles))
+                    {
+                        int[] items = [.. alike];
+                        int[] cores = [.. items.Select(i => packing.CoreOf[i]).Order()];
+                        for (int i = 0; i < items.Length; i++)
+                        {
+                            packing.Move(items[i], cores[i]);
+                        }
+                    }
+                }
+
+                begin += count;
+            }
+        }
+
         public CoreMapping ToMapping()
         {
             var packing = _packing!;
             long period = (long)Math.Max(_achievedPs, Math.Max(WorkPs(), BusyPs(_copies)) * GoodEnough);
             GatherRowGroups.Run(_graph, _families, packing, period, (long)(_options.Effort * Math.Min(400_000, 200L * packing.Items.Length)), (ulong)(uint)_options.Seed);
+            OrderSums(packing);
             int[] next = new int[packing.Loads.Length];
             var groups = ImmutableArray.CreateBuilder<PlacedRowGroup>(packing.Items.Length);
             for (int i = 0; i < packing.Items.Length; i++)

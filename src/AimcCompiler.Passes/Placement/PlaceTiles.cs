@@ -26,10 +26,17 @@ public static class PlaceTiles
         ArgumentNullException.ThrowIfNull(diagnostics);
         long needed = graph.Layers.Sum(TilesOf);
         int chips = 1;
+        var shared = mapped is null && options.Sharing == TileSharing.Always ? ShareTiles.Run(graph, chip.Tile) : default;
         if (chip.TilesPerChip is { } perChip)
         {
-            chips = ChipsOf(needed, perChip, options);
+            chips = ChipsOf(shared.Places is null ? needed : shared.Tiles, perChip, options);
             long capacity = Capacity(perChip, chips, options);
+            if (needed > capacity && shared.Places is null && options.Sharing == TileSharing.WhenNeeded)
+            {
+                shared = ShareTiles.Run(graph, chip.Tile);
+            }
+
+            needed = shared.Places is null ? needed : shared.Tiles;
             if (options.DeadTiles.Any(t => t >= perChip * chips))
             {
                 diagnostics.Add(
@@ -55,7 +62,7 @@ public static class PlaceTiles
         }
 
         TileGeometry geometry = new(chip.Tile);
-        return new PlacedGraph(graph.Select(mapped is null ? InOrder(geometry, options) : layer => OfMapping(layer, mapped, geometry)), chips, [], mapped);
+        return new PlacedGraph(graph.Select(mapped is null ? InOrder(shared.Places, shared.Tiles, geometry, options) : layer => OfMapping(layer, mapped, geometry)), chips, [], mapped);
     }
 
     /// <summary>Chips that hold one copy of everything; null = as many as the user allows do not.</summary>
@@ -84,7 +91,11 @@ public static class PlaceTiles
 
     private static long Capacity(long perChip, int chips, CompileOptions options) => (perChip * chips) - options.DeadTiles.Count(t => t < perChip * chips);
 
-    private static Func<AnalogLayer<SplitMatrix>, PlacedMatrix> InOrder(TileGeometry geometry, CompileOptions options)
+    /// <param name="shared">Where bundles share tiles; null = each has its own.</param>
+    /// <param name="tiles">How many tiles they take then.</param>
+    /// <param name="geometry">Of a tile.</param>
+    /// <param name="options">Dead tiles.</param>
+    private static Func<AnalogLayer<SplitMatrix>, PlacedMatrix> InOrder(Dictionary<(LayerId Layer, int Bundle), BlockPlace>? shared, int tiles, TileGeometry geometry, CompileOptions options)
     {
         int next = 0;
         var dead = options.DeadTiles.ToHashSet();
@@ -98,12 +109,24 @@ public static class PlaceTiles
             return next++;
         }
 
+        int[] live = shared is null ? [] : [.. Enumerable.Range(0, tiles).Select(_ => Next())];
         return layer =>
         {
-            int[] tiles = [.. Enumerable.Range(0, (int)TilesOf(layer)).Select(_ => Next())];
+            int[] own = shared is null ? [.. Enumerable.Range(0, (int)TilesOf(layer)).Select(_ => Next())] : [];
+            BlockPlace PlaceOf(WeightBlock block)
+            {
+                if (shared is null)
+                {
+                    return new BlockPlace(new TileId(own[block.Bundle]), 0, 0);
+                }
+
+                var place = shared[(layer.Id, block.Bundle)];
+                return place with { Tile = new TileId(live[place.Tile.Value]) };
+            }
+
             return new PlacedMatrix(
                 layer.Weights,
-                [.. layer.Weights.Blocks.Select(b => new BlockPlace(new TileId(tiles[b.Bundle]), 0, b.BundleColumn * geometry.PhysicalColumnsPerWeight))]);
+                [.. layer.Weights.Blocks.Select(b => (Block: b, Place: PlaceOf(b))).Select(b => b.Place with { Column = b.Place.Column + (b.Block.BundleColumn * geometry.PhysicalColumnsPerWeight) })]);
         };
     }
 

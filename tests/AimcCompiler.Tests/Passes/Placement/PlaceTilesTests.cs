@@ -117,7 +117,7 @@ public sealed class PlaceTilesTests
     {
         // 4 + 4 tiles of 8, and one whose tile does more.
         var model = Stairs.Lstm().Input("z", 30, 8).Weights("v", 8, 2).Node("MatMul", "z v", "y").Output("states", "y");
-        CompileOptions options = new() { Fallback = FallbackPolicy.Digital, Analog = ["lstm_states"] };
+        CompileOptions options = new() { Fallback = FallbackPolicy.Digital, Analog = ["lstm_states"], Sharing = TileSharing.Never };
         var program = AimcCompilation.Compile(model.Import(), ChipReader.Read("tiny", ["mesh.rows=1"]), options).Program;
         Assert.Equal(["lstm_states/matmul", "lstm_states/forward"], program.Layers.Select(l => l.Name));
     }
