@@ -13,12 +13,12 @@ public sealed class PimcompTests(ITestOutputHelper output)
 {
     private static readonly CompileOptions s_options = new() { Target = MappingTarget.Throughput, SharesWeights = false };
 
-    /// <summary>The most loaded link is within 1.25 of the cut bound where messages are small; partial sums that must add in their order pass as whole flows of a layer, which no link can share.</summary>
+    /// <summary>The most loaded link stays within what was measured of the best cut: messages are whole, and partial sums that must add in their order pass as one flow of a copy, which no two paths share.</summary>
     [SharedTheory]
-    [InlineData("light_bvlc_alexnet", 1.25)]
-    [InlineData("light_inception_v1", 1.25)]
-    [InlineData("light_resnet50", 1.27)]
-    [InlineData("light_squeezenet", 1.65)]
+    [InlineData("light_bvlc_alexnet", 1.65)]
+    [InlineData("light_inception_v1", 1.26)]
+    [InlineData("light_resnet50", 1.31)]
+    [InlineData("light_squeezenet", 1.5)]
     [InlineData("light_vgg19", 2.05)]
     public void MappingsAreNearTheirBounds(string name, double link)
     {
