@@ -6,6 +6,9 @@ namespace AimcCompiler.Binary;
 
 public static partial class ProgramVerifier
 {
+    /// <summary>What was found of layers that are still there: a program is asked for it when it is made, written and described.</summary>
+    private static readonly ConditionalWeakTable<MappedLayer, WorstSum> s_worst = [];
+
     /// <summary>The largest magnitude that any physical column of a layer can bring to its converter, in units of one cell level at one input step;
     /// when the ADC's largest code is at least this and its LSB is 1, every conversion is exact.</summary>
     /// <remarks>Per block and slice, flips included: the sum of the levels; for a differential pair the larger of the positive and the negative
@@ -32,9 +35,17 @@ public static partial class ProgramVerifier
             throw new ArgumentException("Analog weights have no levels.", nameof(program));
         }
 
-        LevelTable table = new(encoding, encoding.IsDifferential && tile.Encoding.Subtract == Subtraction.InArray);
+        Lazy<LevelTable> table = new(() => new LevelTable(encoding, encoding.IsDifferential && tile.Encoding.Subtract == Subtraction.InArray));
         long[] worst = new long[layers.Count];
-        Parallel.For(0, layers.Count, i => worst[i] = WorstColumnSum(tile, encoding, table, layers[i]));
+        Parallel.For(0, layers.Count, i =>
+        {
+            if (!s_worst.TryGetValue(layers[i], out var known) || !ReferenceEquals(known.Tile, tile))
+            {
+                s_worst.AddOrUpdate(layers[i], known = new WorstSum(tile, WorstColumnSum(tile, encoding, table.Value, layers[i])));
+            }
+
+            worst[i] = known.Sum;
+        });
         return worst;
     }
 
@@ -82,6 +93,10 @@ public static partial class ProgramVerifier
 
         return (encoding.HasUnitColumn ? Math.Max(worst, rows) : worst) * LargestDrive(tile, input);
     }
+
+    /// <param name="Tile">On which the layer was.</param>
+    /// <param name="Sum">Its worst column sum.</param>
+    private sealed record WorstSum(TileDescription Tile, long Sum);
 
     /// <summary>The largest magnitude that one conversion sees of an input.</summary>
     private static long LargestDrive(TileDescription tile, InputEncoding input) =>

@@ -14,6 +14,9 @@ public sealed record DigitalModel(ReadOnlyMemory<byte> Proto, ImmutableArray<Rea
     /// <summary>Initializers that a session reads where they are, by name: the model only declares them, as external data in <see cref="WeightsFile"/>. Their arrays stay
     /// pinned as long as the session lives.</summary>
     public ImmutableArray<(string Name, Tensor Tensor)> Lent { get; init; } = [];
+
+    /// <summary>The session is only asked for types and shapes: what is lent has its own, and zeros for elements.</summary>
+    public bool IsOutline { get; init; }
 }
 
 /// <summary>A model with its weights as files: ONNX Runtime maps weights into memory, but only from files beside the model.</summary>

@@ -12,6 +12,7 @@ public sealed class DigitalSession : IDisposable
     private readonly RunOptions _quiet;
     private readonly string[] _outputNames;
     private readonly List<OrtValue> _lent = [];
+    private readonly ZeroMemory? _zeros;
 
     /// <exception cref="DigitalException">ONNX Runtime refuses the model.</exception>
     public DigitalSession(byte[] model, DigitalOptions? options = null)
@@ -21,7 +22,7 @@ public sealed class DigitalSession : IDisposable
 
     /// <exception cref="DigitalException">ONNX Runtime refuses the model, or there is no room for its weights as files.</exception>
     public DigitalSession(DigitalModel model, DigitalOptions? options = null)
-        : this(settings => model.Weights.IsEmpty && model.Lent.IsEmpty ? new InferenceSession(ArrayOf(model.Proto), settings) : OpenFiles(model, settings), options, model.Lent)
+        : this(settings => model.Weights.IsEmpty && model.Lent.IsEmpty ? new InferenceSession(ArrayOf(model.Proto), settings) : OpenFiles(model, settings), options, model.Lent, model.IsOutline)
     {
     }
 
@@ -32,15 +33,16 @@ public sealed class DigitalSession : IDisposable
     {
     }
 
-    private DigitalSession(Func<SessionOptions, InferenceSession> open, DigitalOptions? options, ImmutableArray<(string Name, Tensor Tensor)> lent = default)
+    private DigitalSession(Func<SessionOptions, InferenceSession> open, DigitalOptions? options, ImmutableArray<(string Name, Tensor Tensor)> lent = default, bool isOutline = false)
     {
         options ??= new DigitalOptions();
+        _zeros = isOutline ? new ZeroMemory(lent.Select(l => l.Tensor.Bytes).DefaultIfEmpty().Max()) : null;
         try
         {
             _session = DigitalRuntime.Guard(() =>
             {
                 DigitalRuntime.Start();
-                _lent.AddRange(lent.IsDefault ? [] : lent.Select(l => l.Tensor.ToOrtValue()));
+                _lent.AddRange(lent.IsDefault ? [] : lent.Select(l => _zeros?.As(l.Tensor) ?? l.Tensor.ToOrtValue()));
                 try
                 {
                     return Open(open, options, lent);
@@ -55,6 +57,7 @@ public sealed class DigitalSession : IDisposable
         catch
         {
             _lent.ForEach(v => v.Dispose());
+            _zeros?.Dispose();
             throw;
         }
 
@@ -117,6 +120,7 @@ public sealed class DigitalSession : IDisposable
         _session.Dispose();
         _quiet.Dispose();
         _lent.ForEach(v => v.Dispose());
+        _zeros?.Dispose();
     }
 
     private InferenceSession Open(Func<SessionOptions, InferenceSession> open, DigitalOptions options, ImmutableArray<(string Name, Tensor Tensor)> lent)

@@ -11,6 +11,9 @@ internal static class CompileBenchmark
     /// <summary>What the help may take from a published tool.</summary>
     private const double HelpBound = 0.15;
 
+    /// <summary>A gigabyte over the 575 MB of VGG-19.</summary>
+    private const double VggMemory = 1.74;
+
     private static readonly string Own = Path.Combine(SharedFolder.Repository, "onnx-models");
     private static readonly string Reference = Path.Combine(SharedFolder.Folder, "models", "onnx");
 
@@ -32,7 +35,8 @@ internal static class CompileBenchmark
         new(Path.Combine(Reference, "light_inception_v1.onnx"), "hermes", 1, null),
         new(Path.Combine(Reference, "light_resnet50.onnx"), "hermes", 1, null),
         new(Path.Combine(Reference, "light_resnet50.onnx"), "isaac", null, null),
-        new(Path.Combine(Reference, "light_vgg19.onnx"), "hermes", 10, 3),
+        new(Path.Combine(Reference, "light_vgg19.onnx"), "hermes", 5, VggMemory),
+        new(Path.Combine(Reference, "light_vgg19.onnx"), "pimcomp", 5, VggMemory),
     ];
 
     /// <param name="output">Where the tables go.</param>

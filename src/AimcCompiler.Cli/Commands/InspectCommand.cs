@@ -38,12 +38,14 @@ public static class InspectCommand
         return command;
     }
 
-    /// <summary>How the simulator computes a layer of the program.</summary>
-    internal static Func<int, SimulationReport> SimulationOf(MappedProgram program) => layer =>
+    /// <summary>How the simulator computes the layers of the program.</summary>
+    internal static Func<int, SimulationReport> SimulationOf(MappedProgram program)
     {
-        var method = LayerMethod.Of(program, layer);
-        return new SimulationReport(method.Path, method.Why);
-    };
+        var methods = LayerMethod.OfAll(program);
+        return layer => Report(methods[layer]);
+    }
+
+    private static SimulationReport Report(LayerMethod method) => new(method.Path, method.Why);
 
     private sealed record Request(string Format, string? Layer, int? Tile, bool WhatIf, bool All);
 
@@ -65,7 +67,7 @@ public static class InspectCommand
         }
         else if (request.Layer is { } name)
         {
-            LayerDetail detail = LayerDetail.Of(program, name, SimulationOf(program));
+            LayerDetail detail = LayerDetail.Of(program, name, index => Report(LayerMethod.Of(program, index)));
             Write(console, request, file, () => ReportJson.Write(detail), c => TextReport.Write(c, detail));
         }
         else if (request.Tile is { } tile)

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace AimcCompiler.Core;
 
@@ -35,9 +37,15 @@ public enum TensorType
 /// <summary>A dense tensor: a shape and its elements in row-major order in one typed array.</summary>
 /// <remarks>float16 is held as <see cref="Half"/>[], bfloat16 as <see cref="ushort"/>[] bit patterns, strings as <see cref="string"/>[]; types of 8 bits and
 /// less without a .NET type as <see cref="byte"/>[] as ONNX packs them, the first element in the low bits (<see cref="IsPacked"/>).
-/// The array is not copied: whoever makes the tensor gives it away.</remarks>
+/// The array is not copied: whoever makes the tensor gives it away. Elements that are stored in a file are read anew when nobody holds their array any more.</remarks>
 public sealed class Tensor
 {
+    private const int PieceBytes = 1 << 18;
+
+    private readonly Array? _data;
+    private readonly StoredElements? _stored;
+    private readonly WeakReference<Array>? _lastRead;
+
     public Tensor(TensorType type, ImmutableArray<long> shape, Array data)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -54,7 +62,30 @@ public sealed class Tensor
 
         Type = type;
         Shape = shape;
-        Data = data;
+        _data = data;
+    }
+
+    /// <summary>A tensor whose elements stay in a file: as many as the shape asks for, of any type but string and bool, whose bytes may not be what their arrays hold.</summary>
+    public Tensor(TensorType type, ImmutableArray<long> shape, StoredElements stored)
+    {
+        ArgumentNullException.ThrowIfNull(stored);
+        if (type is TensorType.String or TensorType.Bool || SizeOf(type) == 0)
+        {
+            throw new ArgumentException($"A tensor of {type} cannot stay in a file.", nameof(type));
+        }
+
+        (Type, Shape, Count) = (type, shape, CountOf(shape));
+        (_stored, _lastRead) = (stored, new WeakReference<Array>(null!));
+    }
+
+    private Tensor(Tensor source, ImmutableArray<long> shape)
+    {
+        (Type, Shape, Count) = (source.Type, shape, CountOf(shape));
+        (_data, _stored, _lastRead) = (source._data, source._stored, source._lastRead);
+        if (Count != source.Count)
+        {
+            throw new ArgumentException($"Shape {Format(shape)} has {Count} elements, the tensor {source.Count}.", nameof(shape));
+        }
     }
 
     public TensorType Type { get; }
@@ -62,9 +93,16 @@ public sealed class Tensor
     public ImmutableArray<long> Shape { get; }
 
     /// <summary>The elements, row-major, in an array of <see cref="ElementType"/>.</summary>
-    public Array Data { get; }
+    /// <exception cref="DiagnosticException">They are stored in a file that cannot be read any more.</exception>
+    public Array Data => _data ?? (_lastRead!.TryGetTarget(out var known) ? known : Load());
 
     public long Count { get; }
+
+    /// <summary>The elements stand in a file, so that a part of them comes cheaper than all.</summary>
+    public bool IsStored => _stored is not null;
+
+    /// <summary>Bytes of the array; 0 for strings.</summary>
+    public long Bytes => LengthOf(Type, Count) * SizeOf(Type);
 
     /// <summary>The elements of a float tensor.</summary>
     /// <exception cref="InvalidCastException">The tensor is not of type float.</exception>
@@ -87,7 +125,50 @@ public sealed class Tensor
     }
 
     /// <summary>The same elements under another shape of equal count.</summary>
-    public Tensor Reshape(ImmutableArray<long> shape) => new(Type, shape, Data);
+    public Tensor Reshape(ImmutableArray<long> shape) => new(this, shape);
+
+    /// <summary>This tensor when it is of type float, else one of converted elements.</summary>
+    /// <exception cref="NotSupportedException">Strings have no numeric value.</exception>
+    public Tensor AsFloat() => Type == TensorType.Float ? this : new Tensor(TensorType.Float, Shape, ToFloats());
+
+    /// <summary>Copies a part of the elements of a float tensor, from a file only that part.</summary>
+    /// <exception cref="InvalidCastException">The tensor is not of type float.</exception>
+    /// <exception cref="DiagnosticException">They are stored in a file that cannot be read any more.</exception>
+    public void CopyFloats(long first, Span<float> destination)
+    {
+        if (_stored is not null && Type == TensorType.Float && !_lastRead!.TryGetTarget(out _))
+        {
+            _stored.Read(first * sizeof(float), MemoryMarshal.AsBytes(destination));
+            return;
+        }
+
+        Floats.AsSpan((int)first, destination.Length).CopyTo(destination);
+    }
+
+    /// <summary>Whether a condition holds for all elements as floats; it sees them piece by piece, up to the first where it does not hold.</summary>
+    /// <exception cref="NotSupportedException">Strings have no numeric value.</exception>
+    /// <exception cref="DiagnosticException">They are stored in a file that cannot be read any more.</exception>
+    public bool TrueForAll(Func<ReadOnlySpan<float>, bool> condition)
+    {
+        ArgumentNullException.ThrowIfNull(condition);
+        if (_stored is null || Type != TensorType.Float)
+        {
+            return condition(ToFloats());
+        }
+
+        float[] piece = new float[Math.Min(Count, PieceBytes / sizeof(float))];
+        for (long first = 0; first < Count; first += piece.Length)
+        {
+            var part = piece.AsSpan(0, (int)Math.Min(piece.Length, Count - first));
+            CopyFloats(first, part);
+            if (!condition(part))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     /// <summary>The elements as floats: the tensor's own array when it is of type float, else a converted copy.</summary>
     /// <exception cref="NotSupportedException">Strings have no numeric value.</exception>
@@ -112,6 +193,20 @@ public sealed class Tensor
             TensorType.Bool => Array.ConvertAll((bool[])Data, x => x ? 1f : 0f),
             _ => throw new NotSupportedException($"A tensor of {Type} has no numeric value."),
         };
+    }
+
+    private Array Load()
+    {
+        const int MostOfSpan = 1 << 30;
+        var data = Array.CreateInstance(ElementType(Type), LengthOf(Type, Count));
+        for (long start = 0; start < Bytes; start += MostOfSpan)
+        {
+            ref byte first = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(data), (nint)start);
+            _stored!.Read(start, MemoryMarshal.CreateSpan(ref first, (int)Math.Min(MostOfSpan, Bytes - start)));
+        }
+
+        _lastRead!.SetTarget(data);
+        return data;
     }
 
     /// <summary>Images come as bytes, many of them.</summary>

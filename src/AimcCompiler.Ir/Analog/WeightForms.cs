@@ -3,15 +3,25 @@ using AimcCompiler.Core;
 
 namespace AimcCompiler.Ir;
 
-/// <summary>Weights of a layer as real numbers: groups x rows x columns. The first stair holds the model's own array, in the order in which it stands there: a matrix of a hundred
-/// million weights is transposed once, while it is quantized.</summary>
+/// <summary>Weights of a layer as real numbers: groups x rows x columns. The first stair holds the model's own tensor, in the order in which its elements stand there: a matrix of a
+/// hundred million weights is read and transposed once, while it is quantized.</summary>
 /// <param name="groups">Matrices.</param>
 /// <param name="rows">Inputs of one.</param>
 /// <param name="columns">Outputs of one.</param>
-/// <param name="stored">The elements.</param>
+/// <param name="stored">The elements, of type float; the shape does not count.</param>
 /// <param name="isColumnMajor">The rows of a column stand side by side, as a convolution's filters do.</param>
-public sealed class FloatMatrix(int groups, int rows, int columns, float[] stored, bool isColumnMajor = false)
+public sealed class FloatMatrix(int groups, int rows, int columns, Tensor stored, bool isColumnMajor = false)
 {
+    /// <param name="groups">Matrices.</param>
+    /// <param name="rows">Inputs of one.</param>
+    /// <param name="columns">Outputs of one.</param>
+    /// <param name="elements">The elements.</param>
+    /// <param name="isColumnMajor">The rows of a column stand side by side.</param>
+    public FloatMatrix(int groups, int rows, int columns, float[] elements, bool isColumnMajor = false)
+        : this(groups, rows, columns, Tensor.FromFloats(elements, elements.Length), isColumnMajor)
+    {
+    }
+
     public int Groups { get; } = groups;
 
     /// <summary>K, inputs of one group.</summary>
@@ -21,31 +31,37 @@ public sealed class FloatMatrix(int groups, int rows, int columns, float[] store
     public int Columns { get; } = columns;
 
     /// <summary>Element (g, k, n) stands at ((g Rows) + k) Columns + n, or at ((g Columns) + n) Rows + k where the matrix is column-major.</summary>
-    public float[] Stored { get; } = stored;
+    public Tensor Stored { get; } = stored;
 
     public bool IsColumnMajor { get; } = isColumnMajor;
 
     /// <summary>Groups x columns quantization steps of which the column's weights are integer multiples; 0 = none known. Empty = none at all.</summary>
     public ImmutableArray<float> Steps { get; init; } = [];
 
-    public float this[int group, int row, int column] =>
-        Stored[IsColumnMajor ? ((((long)group * Columns) + column) * Rows) + row : ((((long)group * Rows) + row) * Columns) + column];
+    /// <summary>Where an element stands.</summary>
+    public int Index(int group, int row, int column) => IsColumnMajor ? (((group * Columns) + column) * Rows) + row : (((group * Rows) + row) * Columns) + column;
 
-    /// <summary>The element at an index of the row-major order.</summary>
-    public float At(int index) => IsColumnMajor ? this[index / (Rows * Columns), index / Columns % Rows, index % Columns] : Stored[index];
+    /// <summary>The element at an index of the row-major order. For a few: each is asked of the tensor by itself.</summary>
+    public float At(int index)
+    {
+        float element = 0;
+        Stored.CopyFloats(Index(index / (Rows * Columns), index / Columns % Rows, index % Columns), new Span<float>(ref element));
+        return element;
+    }
 
     /// <summary>The elements row by row: the stored array, or a copy.</summary>
     public float[] ToRowMajor()
     {
+        float[] stored = Stored.Floats;
         if (!IsColumnMajor)
         {
-            return Stored;
+            return stored;
         }
 
-        float[] elements = new float[Stored.Length];
+        float[] elements = new float[stored.Length];
         for (int i = 0; i < elements.Length; i++)
         {
-            elements[i] = At(i);
+            elements[i] = stored[Index(i / (Rows * Columns), i / Columns % Rows, i % Columns)];
         }
 
         return elements;

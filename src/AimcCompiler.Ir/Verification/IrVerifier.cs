@@ -108,7 +108,9 @@ public static class IrVerifier
         foreach (var layer in graph.Layers)
         {
             var m = layer.Weights;
-            Check(m.Stored.LongLength == (long)m.Groups * m.Rows * m.Columns && m.Stored.Length > 0, $"3: layer {layer.Id} has {m.Stored.Length} weights for {m.Groups} x {m.Rows} x {m.Columns}");
+            Check(
+                m.Stored.Type == TensorType.Float && m.Stored.Count == (long)m.Groups * m.Rows * m.Columns && m.Stored.Count > 0,
+                $"3: layer {layer.Id} has {m.Stored.Count} weights for {m.Groups} x {m.Rows} x {m.Columns}");
             Check(layer.Bias.IsEmpty || layer.Bias.Length == m.Groups * m.Columns, $"3: layer {layer.Id} has {layer.Bias.Length} biases for {m.Groups * m.Columns} columns");
         }
     }
@@ -126,7 +128,7 @@ public static class IrVerifier
     public static void Verify(AnalogGraph<EncodedMatrix> graph)
     {
         Verify<EncodedMatrix>(graph);
-        Dictionary<WeightEncoding, bool[]> known = [];
+        Dictionary<WeightEncoding, (short, short)> known = [];
         foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
         {
             if (layer.Weights.Quantized.IsAnalog)
@@ -144,7 +146,7 @@ public static class IrVerifier
     {
         Verify<SlicedMatrix>(graph);
         // Contents have no digits: there is nothing in them that was not encoded.
-        Dictionary<WeightEncoding, bool[]> known = [];
+        Dictionary<WeightEncoding, (short, short)> known = [];
         foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null && !l.Weights.Quantized.IsAnalog))
         {
             VerifyDecoding(layer.Id, layer.Weights.Encoded, known);
@@ -214,7 +216,7 @@ public static class IrVerifier
         if (m.Codes is { } codes)
         {
             int most = (1 << (bits!.Value - 1)) - 1;
-            int bad = Array.FindIndex(codes, c => c < -most - 1 || c > most);
+            int bad = codes.AsSpan().IndexOfAnyExceptInRange((short)(-most - 1), (short)most);
             Check(bad < 0, $"4: layer {id} has code {(bad < 0 ? 0 : codes[bad])}, {bits} bits hold {-most - 1} .. {most}");
         }
         else
@@ -226,31 +228,66 @@ public static class IrVerifier
 
     /// <param name="id">The layer.</param>
     /// <param name="encoded">Its codes.</param>
-    /// <param name="known">By encoding: from <see cref="LowestInCells"/> up, the numbers that are known to come back from the cells. Layers have far more weights than numbers exist.</param>
+    /// <param name="known">By encoding: the codes around 0 that are known to come back from the cells. Layers have far more weights than codes exist.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void VerifyDecoding(LayerId id, EncodedMatrix encoded, Dictionary<WeightEncoding, bool[]> known)
+    private static void VerifyDecoding(LayerId id, EncodedMatrix encoded, Dictionary<WeightEncoding, (short Lowest, short Highest)> known)
     {
         var encoding = encoded.Encoding;
-        if (!known.TryGetValue(encoding, out bool[]? isKnown))
+        if (!known.TryGetValue(encoding, out var range))
         {
-            known.Add(encoding, isKnown = new bool[1 - (2 * LowestInCells)]);
+            known.Add(encoding, range = ComingBack(encoding));
         }
 
         short[] codes = encoded.Quantized.Codes!;
+        if (encoded.Centers.IsEmpty && codes.AsSpan().IndexOfAnyExceptInRange(range.Lowest, range.Highest) < 0)
+        {
+            return;
+        }
+
         Span<int> digits = stackalloc int[encoding.Slices];
         for (int i = 0; i < codes.Length; i++)
         {
-            int code = encoded.Centers.IsEmpty ? codes[i] : encoded.InCells(i);
-            if (!isKnown[code - LowestInCells])
+            int code = encoded.InCells(i);
+            if (code < range.Lowest || code > range.Highest)
             {
                 VerifyDecoding(id, encoding, code, digits);
-                isKnown[code - LowestInCells] = true;
             }
         }
     }
 
-    /// <summary>No difference of two codes is lower.</summary>
-    private const int LowestInCells = -(1 << 16);
+    private static (short Lowest, short Highest) ComingBack(WeightEncoding encoding)
+    {
+        Span<int> digits = stackalloc int[encoding.Slices];
+        int lowest = 0;
+        int highest = 0;
+        while (highest < short.MaxValue && highest < encoding.HighestInCells && ComesBack(encoding, highest + 1, digits))
+        {
+            highest++;
+        }
+
+        int end = encoding.LowestInCells();
+        while (lowest > short.MinValue && lowest > end && ComesBack(encoding, lowest - 1, digits))
+        {
+            lowest--;
+        }
+
+        return ((short)lowest, (short)highest);
+    }
+
+    private static bool ComesBack(WeightEncoding encoding, int code, Span<int> digits)
+    {
+        encoding.Split(code, digits);
+        foreach (int digit in digits)
+        {
+            var (positive, negative) = encoding.Levels(digit);
+            if (positive < 0 || positive > encoding.MaxLevel || negative < 0 || negative > encoding.MaxLevel || WeightEncoding.Digit(positive, negative) != digit)
+            {
+                return false;
+            }
+        }
+
+        return encoding.Join(digits) == code;
+    }
 
     private static void VerifyDecoding(LayerId id, WeightEncoding encoding, int code, Span<int> digits)
     {

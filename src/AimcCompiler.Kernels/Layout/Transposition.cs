@@ -20,6 +20,7 @@ public static class Transposition
     /// <param name="columns">Columns of the source.</param>
     /// <param name="destination">columns x rows elements.</param>
     /// <param name="destinationStride">From row to row of the destination.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(ReadOnlySpan<float> source, int sourceStride, int rows, int columns, Span<float> destination, int destinationStride)
     {
         if (rows < Block || columns < Block)

@@ -37,7 +37,7 @@ public static class ModelWriter
         List<(TensorProto Proto, Tensor Tensor)> tensors = [];
         var model = Build(graph, nodes, inputs, outputs, (name, tensor) =>
         {
-            if (tensor.Type == TensorType.String || TensorBytes.LengthOf(tensor) < SmallBytes)
+            if (tensor.Type == TensorType.String || tensor.Bytes < SmallBytes)
             {
                 return Write(name, tensor);
             }
@@ -46,7 +46,7 @@ public static class ModelWriter
             tensors.Add((proto, tensor));
             return proto;
         });
-        if (tensors.Sum(t => TensorBytes.LengthOf(t.Tensor)) <= maximumInside)
+        if (tensors.Sum(t => t.Tensor.Bytes) <= maximumInside)
         {
             foreach (var (proto, tensor) in tensors)
             {
@@ -60,7 +60,7 @@ public static class ModelWriter
         long offset = 0;
         foreach (var (proto, tensor) in tensors)
         {
-            long length = TensorBytes.LengthOf(tensor);
+            long length = tensor.Bytes;
             Beside(proto, offset, length);
             for (long start = 0; start < length; start += PieceBytes)
             {
@@ -101,16 +101,21 @@ public static class ModelWriter
         var lent = ImmutableArray.CreateBuilder<(string, Tensor)>();
         var model = Build(graph, nodes, inputs, outputs, (name, tensor) =>
         {
-            if (tensor.Type == TensorType.String || Tensor.IsPacked(tensor.Type) || TensorBytes.LengthOf(tensor) < minimumLent)
+            if (tensor.Type == TensorType.String || Tensor.IsPacked(tensor.Type) || tensor.Bytes < minimumLent)
             {
                 return Write(name, tensor);
             }
 
             lent.Add((name, tensor));
-            return Beside(Empty(name, tensor), 0, TensorBytes.LengthOf(tensor));
+            return Beside(Empty(name, tensor), 0, tensor.Bytes);
         });
         return new DigitalModel(model.ToByteArray(), []) { Lent = lent.ToImmutable() };
     }
+
+    /// <summary>The same for a session that is only asked for types and shapes: large tensors are not even read.</summary>
+    /// <inheritdoc cref="Lend"/>
+    public static DigitalModel Outline(Graph graph, IReadOnlyList<Node> nodes, IReadOnlyList<string> inputs, IReadOnlyList<string> outputs, long minimumLent = MinimumLent) =>
+        Lend(graph, nodes, inputs, outputs, minimumLent) with { IsOutline = true };
 
     /// <summary>The nodes as a model of their own, of less than 2 GiB.</summary>
     /// <param name="graph">Constants, types, opsets and functions come from here.</param>
@@ -179,9 +184,9 @@ public static class ModelWriter
     internal static TensorProto Write(string name, Tensor tensor)
     {
         var proto = Empty(name, tensor);
-        if (tensor.Data is string[] strings)
+        if (tensor.Type == TensorType.String)
         {
-            proto.StringData.AddRange(strings.Select(ByteString.CopyFromUtf8));
+            proto.StringData.AddRange(((string[])tensor.Data).Select(ByteString.CopyFromUtf8));
         }
         else
         {

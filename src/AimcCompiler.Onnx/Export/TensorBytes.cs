@@ -9,12 +9,12 @@ internal sealed unsafe class TensorBytes(Tensor tensor, long start, int length) 
 {
     /// <summary>The whole array, of less than 2 GiB.</summary>
     public TensorBytes(Tensor tensor)
-        : this(tensor, 0, checked((int)LengthOf(tensor)))
+        : this(tensor, 0, checked((int)tensor.Bytes))
     {
     }
 
-    /// <summary>Bytes of a tensor's array.</summary>
-    public static long LengthOf(Tensor tensor) => tensor.Data.LongLength * Tensor.SizeOf(tensor.Type);
+    /// <summary>Asks for no elements yet.</summary>
+    public override Memory<byte> Memory => CreateMemory(length);
 
     public override Span<byte> GetSpan() => TensorReader.Bytes(tensor.Data, start, length);
 

@@ -8,10 +8,11 @@ namespace AimcCompiler.Onnx;
 public sealed class ExternalData(string folder)
 {
     private readonly string _folder = Path.GetFullPath(folder);
+    private readonly Dictionary<string, FileStream> _opened = new(StringComparer.Ordinal);
 
     /// <summary>Finds a tensor's bytes and checks that they are there.</summary>
     /// <exception cref="FormatException">The entry is malformed, leads outside the folder, or does not hold what the shape needs.</exception>
-    public ExternalRange Open(IEnumerable<StringStringEntryProto> entries, long bytes)
+    public FileElements Open(IEnumerable<StringStringEntryProto> entries, long bytes)
     {
         ArgumentNullException.ThrowIfNull(entries);
         Dictionary<string, string> keys = new(StringComparer.Ordinal);
@@ -41,24 +42,30 @@ public sealed class ExternalData(string folder)
 
         long offset = Number(keys, "offset", 0);
         long length = Number(keys, "length", bytes);
-        FileStream file;
-        try
-        {
-            file = InputFile.Open(path, Descriptors.InvalidModel);
-        }
-        catch (DiagnosticException e)
-        {
-            throw new FormatException($"has external data in '{location}': {e.Diagnostics[0].Message}", e);
-        }
-
+        var file = Opened(path, location);
         if (length != bytes || length > file.Length || offset > file.Length - length)
         {
-            long size = file.Length;
-            file.Dispose();
-            throw new FormatException($"needs {bytes} bytes of external data; '{location}' of {size} bytes is asked for {length} at {offset}");
+            throw new FormatException($"needs {bytes} bytes of external data; '{location}' of {file.Length} bytes is asked for {length} at {offset}");
         }
 
-        return new ExternalRange(file, location, offset, bytes);
+        return new FileElements(file, path, offset, bytes);
+    }
+
+    private FileStream Opened(string path, string location)
+    {
+        if (!_opened.TryGetValue(path, out var file))
+        {
+            try
+            {
+                _opened.Add(path, file = InputFile.Open(path, Descriptors.InvalidModel));
+            }
+            catch (DiagnosticException e)
+            {
+                throw new FormatException($"has external data in '{location}': {e.Diagnostics[0].Message}", e);
+            }
+        }
+
+        return file;
     }
 
     private static long Number(Dictionary<string, string> keys, string key, long otherwise)
@@ -72,30 +79,4 @@ public sealed class ExternalData(string folder)
             ? value
             : throw new FormatException($"has external data whose {key} is '{text}'");
     }
-}
-
-/// <summary>The bytes of one tensor in an opened file.</summary>
-public sealed class ExternalRange(FileStream file, string location, long offset, long bytes) : IDisposable
-{
-    private const int PieceBytes = 1 << 30;
-
-    /// <summary>Fills a numeric array, which may be larger than a span.</summary>
-    /// <exception cref="FormatException">The file became shorter meanwhile.</exception>
-    public void Read(Array destination)
-    {
-        ArgumentNullException.ThrowIfNull(destination);
-        long done = 0;
-        while (done < bytes)
-        {
-            int read = RandomAccess.Read(file.SafeFileHandle, TensorReader.Bytes(destination, done, (int)Math.Min(bytes - done, PieceBytes)), offset + done);
-            if (read == 0)
-            {
-                throw new FormatException($"has external data in '{location}', which ends after {done} of {bytes} bytes");
-            }
-
-            done += read;
-        }
-    }
-
-    public void Dispose() => file.Dispose();
 }

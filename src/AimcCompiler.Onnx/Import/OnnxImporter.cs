@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using AimcCompiler.Core;
 using AimcCompiler.Ir;
@@ -11,10 +12,35 @@ namespace AimcCompiler.Onnx;
 public static class OnnxImporter
 {
     /// <exception cref="DiagnosticException">The file is missing, is not ONNX, or is malformed.</exception>
+    /// <remarks>Large tensors stay in the file, which is open as long as one of them lives.</remarks>
     public static Graph Import(string path)
     {
-        string sha256;
-        ModelProto model;
+        FileStream? file = null;
+        bool isRead = true;
+        try
+        {
+            WeightsOfFile weights = new(TensorReader.MinimumStored);
+            var (model, sha256) = Parse(path, weights, ref file);
+            Dictionary<TensorProto, FileElements> left = new(ReferenceEqualityComparer.Instance);
+            foreach (var (initializer, (start, length)) in weights.DataOf)
+            {
+                left.Add(model.Graph.Initializer[initializer], new FileElements(file, path, start, length));
+            }
+
+            isRead = left.Count == 0;
+            return Import(model, path, sha256, Path.GetDirectoryName(Path.GetFullPath(path)), left);
+        }
+        finally
+        {
+            if (isRead)
+            {
+                file?.Dispose();
+            }
+        }
+    }
+
+    private static (ModelProto Model, string Sha256) Parse(string path, WeightsOfFile weights, [NotNull] ref FileStream? file)
+    {
         try
         {
             if (Directory.Exists(path) || !File.Exists(path))
@@ -22,21 +48,27 @@ public static class OnnxImporter
                 throw Unreadable(path, Directory.Exists(path) ? "is a folder" : "there is no such file");
             }
 
-            using var stream = InputFile.Open(path, Descriptors.InvalidModel);
-            if (stream.Length == 0)
+            file = InputFile.Open(path, Descriptors.InvalidModel);
+            if (file.Length == 0)
             {
                 throw Unreadable(path, "is empty");
             }
 
-            if (stream.Length > int.MaxValue)
+            if (file.Length > int.MaxValue)
             {
-                throw Unreadable(path, $"has {stream.Length} bytes; a protobuf message holds at most {int.MaxValue}", "keep the weights as external data");
+                throw Unreadable(path, $"has {file.Length} bytes; a protobuf message holds at most {int.MaxValue}", "keep the weights as external data");
             }
 
-            sha256 = Convert.ToHexStringLower(SHA256.HashData(stream));
-            WireChecker.Check(stream);
-            stream.Position = 0;
-            model = ModelProto.Parser.WithDiscardUnknownFields(true).ParseFrom(stream);
+            string sha256 = HashOf(file);
+            WireChecker.Check(file, weights);
+            var parser = ModelProto.Parser.WithDiscardUnknownFields(true);
+            if (weights.MessageOf(file) is { } message)
+            {
+                return (parser.ParseFrom(message), sha256);
+            }
+
+            file.Position = 0;
+            return (parser.ParseFrom(file), sha256);
         }
         catch (Exception e) when (e is FormatException or InvalidProtocolBufferException or IndexOutOfRangeException or ArgumentException)
         {
@@ -46,15 +78,27 @@ public static class OnnxImporter
         {
             throw Unreadable(path, FirstLine(e.Message));
         }
+    }
 
-        return Import(model, path, sha256, Path.GetDirectoryName(Path.GetFullPath(path)));
+    /// <summary>In pieces that a disk and a cache like.</summary>
+    private static string HashOf(FileStream stream)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        byte[] piece = new byte[1 << 18];
+        for (int read = stream.Read(piece); read > 0; read = stream.Read(piece))
+        {
+            hash.AppendData(piece, 0, read);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     /// <param name="model">The model; its tensor data are taken out as they are read, so that they are not held twice.</param>
     /// <param name="fileName">For messages.</param>
     /// <param name="sha256">Hash of the model file.</param>
     /// <param name="folder">Where external data are; null refuses them.</param>
-    internal static Graph Import(ModelProto model, string fileName, string sha256, string? folder)
+    /// <param name="left">Initializers whose raw data were left in the model's file; null = none.</param>
+    internal static Graph Import(ModelProto model, string fileName, string sha256, string? folder, IReadOnlyDictionary<TensorProto, FileElements>? left = null)
     {
         if (model.Graph is null || model.Graph.Node.Count + model.Graph.Initializer.Count + model.Graph.Output.Count == 0)
         {
@@ -85,7 +129,7 @@ public static class OnnxImporter
 
         foreach (var proto in graph.Initializer)
         {
-            AddConstant(proto.Name, Read(proto, external, fileName, $"initializer '{proto.Name}'"));
+            AddConstant(proto.Name, Read(proto, external, fileName, $"initializer '{proto.Name}'", left?.GetValueOrDefault(proto)));
         }
 
         foreach (var proto in graph.SparseInitializer)
@@ -151,11 +195,11 @@ public static class OnnxImporter
     /// <summary>Whether elements of this type count as parameters: floating-point and quantised ones.</summary>
     internal static bool IsParameter(TensorType type) => Tensor.IsFloating(type) || Tensor.IsPacked(type) || type is TensorType.Int8 or TensorType.UInt8;
 
-    internal static Tensor Read(TensorProto proto, ExternalData? external, string fileName, string what)
+    internal static Tensor Read(TensorProto proto, ExternalData? external, string fileName, string what, FileElements? left = null)
     {
         try
         {
-            var tensor = TensorReader.Read(proto, external);
+            var tensor = TensorReader.Read(proto, external, left);
             proto.RawData = ByteString.Empty;
             return tensor;
         }

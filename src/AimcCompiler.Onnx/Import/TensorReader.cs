@@ -9,12 +9,23 @@ namespace AimcCompiler.Onnx;
 /// <summary>TensorProto -> <see cref="Tensor"/>.</summary>
 public static class TensorReader
 {
+    /// <summary>Smaller tensors come into memory at once: what reads shapes and scales asks for them often.</summary>
+    internal const int MinimumStored = 1 << 20;
+
     private const int MaximumRank = 64;
 
-    /// <param name="proto">The tensor; raw, typed or external data.</param>
+    private const int PieceBytes = 1 << 30;
+
+    /// <param name="proto">The tensor; raw, typed or external data. Large external data stay in their file.</param>
     /// <param name="external">Where external data are read from; null refuses them.</param>
     /// <exception cref="FormatException">Shape, type and data do not fit together, or the elements are complex numbers.</exception>
-    public static Tensor Read(TensorProto proto, ExternalData? external)
+    public static Tensor Read(TensorProto proto, ExternalData? external) => Read(proto, external, null);
+
+    /// <param name="proto">The tensor; raw, typed or external data. Large external data stay in their file.</param>
+    /// <param name="external">Where external data are read from; null refuses them.</param>
+    /// <param name="left">The raw data, if they were left in the file of the model.</param>
+    /// <exception cref="FormatException">Shape, type and data do not fit together, or the elements are complex numbers.</exception>
+    internal static Tensor Read(TensorProto proto, ExternalData? external, FileElements? left)
     {
         ArgumentNullException.ThrowIfNull(proto);
         var type = (TensorType)proto.DataType;
@@ -46,7 +57,7 @@ public static class TensorReader
         if (isExternal || proto.HasRawData)
         {
             int typed = proto.FloatData.Count + proto.Int32Data.Count + proto.Int64Data.Count + proto.DoubleData.Count + proto.Uint64Data.Count;
-            if (typed > 0 || (isExternal && proto.RawData.Length > 0))
+            if (typed > 0 || (isExternal && (left is not null || proto.RawData.Length > 0)))
             {
                 throw new FormatException("holds its data twice");
             }
@@ -54,22 +65,25 @@ public static class TensorReader
             // What is there is measured before memory is taken for it.
             long length = Tensor.LengthOf(type, count);
             long bytes = checked(length * Tensor.SizeOf(type));
-            Array data;
             if (isExternal)
             {
-                if (external is null)
-                {
-                    throw new FormatException("has external data, but the model was not read from a file");
-                }
-
-                using var range = external.Open(proto.ExternalData, bytes);
-                data = Array.CreateInstance(Tensor.ElementType(type), length);
-                range.Read(data);
+                left = (external ?? throw new FormatException("has external data, but the model was not read from a file")).Open(proto.ExternalData, bytes);
             }
-            else
+
+            Expect(left?.Bytes ?? proto.RawData.Length, bytes, "bytes of data");
+            if (left is not null && bytes >= MinimumStored && type != TensorType.Bool)
             {
-                Expect(proto.RawData.Length, bytes, "bytes of data");
-                data = Array.CreateInstance(Tensor.ElementType(type), length);
+                return new Tensor(type, shape, left);
+            }
+
+            var data = Array.CreateInstance(Tensor.ElementType(type), length);
+            for (long start = 0; left is not null && start < bytes; start += PieceBytes)
+            {
+                left.Read(start, Bytes(data, start, (int)Math.Min(PieceBytes, bytes - start)));
+            }
+
+            if (left is null)
+            {
                 proto.RawData.Span.CopyTo(Bytes(data, 0, (int)bytes));
             }
 

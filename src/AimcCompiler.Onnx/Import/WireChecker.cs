@@ -30,15 +30,17 @@ internal sealed class WireChecker
     private readonly byte[] _buffer = new byte[BufferSize];
     private readonly Frame[] _frames = new Frame[MaximumDepth];
     private readonly Dictionary<MessageDescriptor, FieldDescriptor?[]> _fields = [];
+    private readonly WeightsOfFile? _weights;
     private long _bufferStart;
     private int _buffered;
     private int _at;
     private int _depth;
     private long _messages;
 
-    private WireChecker(Stream stream)
+    private WireChecker(Stream stream, WeightsOfFile? weights)
     {
         _stream = stream;
+        _weights = weights;
         _length = stream.Length;
         _maximumMessages = MessagesAllowed + (_length / BytesPerFurtherMessage);
     }
@@ -46,11 +48,13 @@ internal sealed class WireChecker
     private long Position => _bufferStart + _at;
 
     /// <summary>Checks a serialized ModelProto from the start of the stream to its end; leaves the stream anywhere.</summary>
+    /// <param name="stream">The file.</param>
+    /// <param name="weights">Is told where the raw data of the graph's initializers are; null = nobody asks.</param>
     /// <exception cref="FormatException">The bytes are not what they say; the message has offset and path.</exception>
-    public static void Check(Stream stream)
+    public static void Check(Stream stream, WeightsOfFile? weights = null)
     {
         stream.Position = 0;
-        WireChecker checker = new(stream);
+        WireChecker checker = new(stream, weights);
         checker.Message(ModelProto.Descriptor, checker._length);
     }
 
@@ -112,6 +116,7 @@ internal sealed class WireChecker
                 Skip(4, start, end);
                 break;
             default:
+                long lengthAt = Position;
                 long length = Length(start, end);
                 if (field.FieldType == FieldType.Message)
                 {
@@ -120,9 +125,12 @@ internal sealed class WireChecker
                         throw Wrong(start, $"messages are nested more than {MaximumDepth} deep");
                     }
 
+                    long content = Position;
                     long inner = Position + length;
                     _depth++;
+                    _weights?.Enter(field, _depth, lengthAt, content, length);
                     Message(field.MessageType, inner);
+                    _weights?.Leave(_depth);
                     _depth--;
                 }
                 else if (isPacked)
@@ -135,6 +143,7 @@ internal sealed class WireChecker
                 }
                 else
                 {
+                    _weights?.Bytes(field, _depth, lengthAt, Position, length);
                     Skip(length, start, end);
                 }
 

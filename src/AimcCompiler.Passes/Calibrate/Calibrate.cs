@@ -90,7 +90,7 @@ public static class Calibrate
         GiveBackMemory();
         try
         {
-            using (DigitalSession session = new(ModelWriter.Lend(profiled, profiled.Nodes, inputNames, values), new DigitalOptions(Optimize: false) { SparesMemory = true }))
+            using (DigitalSession session = new(ModelWriter.Outline(profiled, profiled.Nodes, inputNames, values), new DigitalOptions(Optimize: false) { SparesMemory = true }))
             {
                 ValueBudget.Check(graph, session);
                 using Profile profile = new(profiled, session, extents, values);
@@ -168,9 +168,16 @@ public static class Calibrate
 
     internal static double Elements(ImmutableArray<long> shape) => shape.Aggregate(1.0, (count, extent) => count * Math.Abs(extent));
 
-    /// <summary>ONNX Runtime's copy of the weights comes on top of ours; what importing and folding left behind would make a third. A model of a
-    /// hundred million weights is worth the few milliseconds.</summary>
-    private static void GiveBackMemory() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    /// <summary>Weights that folding made, or that a session was lent, come on top of each other; what is worth the few milliseconds is given back.</summary>
+    private static void GiveBackMemory()
+    {
+        if (GC.GetTotalMemory(forceFullCollection: false) > WorthCollecting)
+        {
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        }
+    }
+
+    private const long WorthCollecting = 1 << 26;
 
     /// <summary>Elements of one input; more is taken for a mistake.</summary>
     internal const int MaximumInput = 1 << 28;

@@ -8,7 +8,7 @@ namespace AimcCompiler.Passes;
 
 /// <summary>Types and shapes of a model's values, from runs on nominal inputs: they serve shapes, never ranges.</summary>
 /// <param name="graph">The model.</param>
-/// <param name="session">The model with <paramref name="values"/> as outputs: it says what ONNX Runtime infers of them.</param>
+/// <param name="session">The model's outline with <paramref name="values"/> as outputs: it says what ONNX Runtime infers of them.</param>
 /// <param name="extents">What open dimensions may be taken as.</param>
 /// <param name="values">What the nodes write.</param>
 internal sealed class Profile(Graph graph, DigitalSession session, NominalExtents extents, string[] values) : IDisposable
@@ -16,9 +16,15 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
     /// <summary>Multiply-accumulates that a run on made-up inputs may cost: some seconds, and three times VGG-19. What needs more is typed by inference alone, if that says enough.</summary>
     private const long MaximumWork = 60_000_000_000;
 
-    private readonly Dictionary<string, DigitalPort> _inferred = session.Outputs.ToDictionary(o => o.Name, StringComparer.Ordinal);
+    /// <summary>The same where every extent is inferred, so that a run could say nothing but that there is one: some tens of milliseconds, and all weights in memory.</summary>
+    private const long MaximumKnownWork = 1_000_000_000;
+
+    private readonly Dictionary<string, DigitalPort> _inferred = InferredPorts(graph, session);
     private readonly Dictionary<string, DigitalPort> _inputs = session.Inputs.ToDictionary(i => i.Name, StringComparer.Ordinal);
     private readonly Lazy<ShapeSession?> _shapes = new(() => ShapeSession.Open(graph, [.. session.Outputs.Where(o => o.IsTensor).Select(o => o.Name)]));
+
+    private readonly Lazy<DigitalSession> _running = new(() => new DigitalSession(
+        ModelWriter.Lend(graph, graph.Nodes, [.. graph.Header.Inputs.Select(p => p.Name)], values), new DigitalOptions(Optimize: false) { SparesMemory = true }));
 
     public Dictionary<string, ValueFacts> Facts { get; } = new(StringComparer.Ordinal);
 
@@ -45,7 +51,7 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
 
         // Where nothing is open but the batch in front, inference says all that a run of one sample would.
         if (extents.Open.IsEmpty && _inferred.Values.All(o => o.Shape.Skip(1).All(d => d >= 0)) && graph.Nodes.All(n => !IsProduct(n) || !_inferred[n.Outputs[0]].Shape.IsEmpty)
-            && (Work() > MaximumWork || ValueBudget.IsLarge(session)))
+            && (Work() is var work && (work > MaximumWork || (work > MaximumKnownWork && IsAllKnown())) || ValueBudget.IsLarge(session)))
         {
             TakeInferred();
             foreach (var (name, facts) in Facts.ToList().Where(f => f.Value.HasRank))
@@ -138,6 +144,25 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
         }
     }
 
+    /// <summary>What ONNX Runtime infers, and that the mask of a Dropout has the shape of the result: before opset 12 it does not say so.</summary>
+    private static Dictionary<string, DigitalPort> InferredPorts(Graph graph, DigitalSession session)
+    {
+        var inferred = session.Outputs.ToDictionary(o => o.Name, StringComparer.Ordinal);
+        foreach (var node in graph.Nodes.Where(n => n.Is("Dropout") && n.Outputs is [{ Length: > 0 }, { Length: > 0 }]))
+        {
+            if (inferred.TryGetValue(node.Outputs[1], out var mask) && mask is { IsTensor: true, Shape.IsEmpty: true } && inferred.TryGetValue(node.Outputs[0], out var result))
+            {
+                inferred[mask.Name] = mask with { Shape = result.Shape };
+            }
+        }
+
+        return inferred;
+    }
+
+    /// <summary>Inference leaves nothing of any shape open; it gives scalars none.</summary>
+    private bool IsAllKnown() =>
+        graph.Header.Inputs.All(i => !i.Shape.IsDefault && !i.Shape.Contains(-1)) && _inferred.Values.All(o => o.IsTensor && !o.Shape.IsEmpty && o.Shape.All(d => d >= 0));
+
     private static ImmutableArray<long> OneSample(ImmutableArray<long> shape) => [.. shape.Select(d => d < 0 ? 1 : d)];
 
     private double Work()
@@ -189,7 +214,7 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
                 return [.. values.Select(v => found.TryGetValue(v, out var shape) ? new ValueFacts(_inferred[v].Type, shape) : Inferred(_inferred[v]))];
             }
 
-            var results = session.Run(given, values, time);
+            var results = _running.Value.Run(given, values, time);
             for (int i = 0; i < values.Length; i++)
             {
                 using var value = results[i];
@@ -219,6 +244,11 @@ internal sealed class Profile(Graph graph, DigitalSession session, NominalExtent
         if (_shapes.IsValueCreated)
         {
             _shapes.Value?.Dispose();
+        }
+
+        if (_running.IsValueCreated)
+        {
+            _running.Value.Dispose();
         }
     }
 

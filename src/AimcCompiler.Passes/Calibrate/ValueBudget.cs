@@ -16,7 +16,7 @@ internal static class ValueBudget
         {
             // No session gives out values of packed types; they are the smallest.
             var packed = PackedValues.Find(graph);
-            using DigitalSession session = new(ModelWriter.Lend(graph, nodes, [], [.. nodes.SelectMany(n => n.Writes).Where(v => !packed.Contains(v))]), new DigitalOptions(Optimize: false));
+            using DigitalSession session = new(ModelWriter.Outline(graph, nodes, [], [.. nodes.SelectMany(n => n.Writes).Where(v => !packed.Contains(v))]), new DigitalOptions(Optimize: false));
             return session.Outputs.Select(Elements).DefaultIfEmpty().Max();
         }
         catch (DigitalException)

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
 using AimcCompiler.Ir;
@@ -233,10 +235,7 @@ public static class EmitProgram
             Columns = m.Columns,
             Packing = split.Packing,
             Centers = encoded.Centers,
-            Weights = m.Contents is { } contents ? WeightSection.Of(contents)
-                : !encoded.Centers.IsEmpty ? WeightSection.Of([.. Enumerable.Range(0, m.Codes!.Length).Select(i => (short)encoded.InCells(i))])
-                : layer.Weights.Encoding.WeightBits <= 8 ? WeightSection.Of(Array.ConvertAll(m.Codes!, c => (sbyte)c))
-                : WeightSection.Of(m.Codes!),
+            Weights = WeightsOf(encoded),
             Scales = m.Scales,
             Bias = layer.Bias,
             InputIsNonNegative = layer.InputIsNonNegative,
@@ -246,6 +245,46 @@ public static class EmitProgram
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Weights.Copies,
         };
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static WeightSection WeightsOf(EncodedMatrix encoded)
+    {
+        if (encoded.Quantized.Contents is { } contents)
+        {
+            return WeightSection.Of(contents);
+        }
+
+        short[] codes = encoded.Quantized.Codes!;
+        if (!encoded.Centers.IsEmpty)
+        {
+            short[] distances = new short[codes.Length];
+            for (int i = 0; i < codes.Length; i++)
+            {
+                distances[i] = (short)encoded.InCells(i);
+            }
+
+            return WeightSection.Of(distances);
+        }
+
+        if (encoded.Encoding.WeightBits > 8)
+        {
+            return WeightSection.Of(codes);
+        }
+
+        sbyte[] narrow = new sbyte[codes.Length];
+        int at = 0;
+        for (; at <= codes.Length - Vector<sbyte>.Count; at += Vector<sbyte>.Count)
+        {
+            Vector.Narrow(new Vector<short>(codes, at), new Vector<short>(codes, at + Vector<short>.Count)).CopyTo(narrow, at);
+        }
+
+        for (; at < codes.Length; at++)
+        {
+            narrow[at] = (sbyte)codes[at];
+        }
+
+        return WeightSection.Of(narrow);
     }
 
     private static Block BlockOf(WeightBlock block, int copy, BlockPlace place) => new()

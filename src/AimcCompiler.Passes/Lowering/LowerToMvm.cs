@@ -97,7 +97,7 @@ public static class LowerToMvm
             Node node, string name, int part, string input, string output, InputView view, FloatMatrix matrix, ImmutableArray<float> bias, long vectors, LayerId id, string ranged)
         {
             string op = _graph.Header.OriginalNodes.FirstOrDefault(n => n.Id == node.Origin)?.Op ?? node.QualifiedOp;
-            int bad = IsFinite(matrix.Stored) ? -1 : Array.FindIndex(matrix.ToRowMajor(), w => !float.IsFinite(w));
+            int bad = matrix.Stored.TrueForAll(IsFinite) ? -1 : Array.FindIndex(matrix.ToRowMajor(), w => !float.IsFinite(w));
             int badBias = bad >= 0 ? -1 : bias.ToList().FindIndex(b => !float.IsFinite(b));
             if (bad >= 0 || badBias >= 0)
             {
@@ -143,7 +143,8 @@ public static class LowerToMvm
         private static (int, int, int, bool, int) KeyOf(FloatMatrix matrix, bool isDepthwise)
         {
             HashCode sample = default;
-            for (int i = 0; i < matrix.Stored.Length; i += Math.Max(1, matrix.Stored.Length / 64))
+            int count = (int)matrix.Stored.Count;
+            for (int i = 0; i < count; i += Math.Max(1, count / 64))
             {
                 sample.Add(BitConverter.SingleToInt32Bits(matrix.At(i)));
             }
@@ -155,7 +156,7 @@ public static class LowerToMvm
             _alike.GetValueOrDefault(KeyOf(matrix, isDepthwise), []).Find(l => HaveEqualElements(l.Weights, matrix) && l.Weights.Steps.SequenceEqual(matrix.Steps));
 
         private static bool HaveEqualElements(FloatMatrix one, FloatMatrix other) =>
-            one.IsColumnMajor == other.IsColumnMajor ? one.Stored.AsSpan().SequenceEqual(other.Stored) : one.ToRowMajor().AsSpan().SequenceEqual(other.ToRowMajor());
+            one.IsColumnMajor == other.IsColumnMajor ? one.Stored.Floats.AsSpan().SequenceEqual(other.Stored.Floats) : one.ToRowMajor().AsSpan().SequenceEqual(other.ToRowMajor());
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static bool IsFinite(ReadOnlySpan<float> elements)
@@ -301,13 +302,14 @@ public static class LowerToMvm
             return matrix;
         }
 
+        float[] elements = matrix.Stored.Floats;
         float[] steps = new float[matrix.Groups * matrix.Columns];
         for (int c = 0; c < steps.Length; c++)
         {
             steps[c] = candidates.Length == 1 ? candidates[0] : candidates.Length == steps.Length ? candidates[c] : 0;
             for (int k = 0; k < matrix.Rows && steps[c] > 0; k++)
             {
-                float value = matrix[c / matrix.Columns, k, c % matrix.Columns];
+                float value = elements[matrix.Index(c / matrix.Columns, k, c % matrix.Columns)];
                 double integer = Math.Round(value / (double)steps[c]);
                 steps[c] = Math.Abs(integer) <= 1 << 16 && (float)integer * steps[c] == value ? steps[c] : 0;
             }
@@ -319,7 +321,6 @@ public static class LowerToMvm
     private static Lowered Convolution(Graph graph, Node node)
     {
         var weights = graph.Constants[node.Inputs[1]];
-        float[] w = weights.ToFloats();
         int spatial = weights.Shape.Length - 2;
         int groups = checked((int)node.Int("group", 1));
         int rows = checked((int)(weights.Count / weights.Shape[0]));
@@ -357,7 +358,7 @@ public static class LowerToMvm
         return new Lowered(
             node.Inputs[0],
             view,
-            WithSteps(new FloatMatrix(groups, rows, columns, w, isColumnMajor: true), graph.Steps.GetValueOrDefault(node.Inputs[1])),
+            WithSteps(new FloatMatrix(groups, rows, columns, weights.AsFloat(), isColumnMajor: true), graph.Steps.GetValueOrDefault(node.Inputs[1])),
             node.InputOrNull(2) is { } bias ? [.. graph.Constants[bias].ToFloats()] : [],
             vectors);
     }
@@ -372,11 +373,7 @@ public static class LowerToMvm
         int rows = (int)weights.Shape[transposed ? 1 : 0];
         int columns = (int)weights.Shape[transposed ? 0 : 1];
         float alpha = node.Float("alpha", 1);
-        float[] values = weights.ToFloats();
-        if (alpha != 1)
-        {
-            values = Array.ConvertAll(values, v => alpha * v);
-        }
+        var values = alpha == 1 ? weights.AsFloat() : new Tensor(TensorType.Float, weights.Shape, Array.ConvertAll(weights.ToFloats(), v => alpha * v));
 
         ImmutableArray<float> bias = [];
         if (node.InputOrNull(2) is { } name && node.Float("beta", 1) is var beta and not 0)
@@ -401,7 +398,7 @@ public static class LowerToMvm
         int rows = (int)weights.Shape[right ? 0 : 1];
         int columns = (int)weights.Shape[right ? 1 : 0];
         FloatMatrix matrix = WithSteps(
-            new FloatMatrix(1, rows, columns, weights.ToFloats(), !right), graph.Steps.GetValueOrDefault(node.Inputs[right ? 1 : 0]));
+            new FloatMatrix(1, rows, columns, weights.AsFloat(), !right), graph.Steps.GetValueOrDefault(node.Inputs[right ? 1 : 0]));
         string name = node.Inputs[right ? 0 : 1];
         int axis = right ? -1 : -2;
         return new Lowered(name, new MatrixView(axis, axis), matrix, [], PerInference(graph, graph.Facts[name].Shape, axis));

@@ -24,7 +24,7 @@ public static class NonNegativity
         HashSet<string> proven = new(StringComparer.Ordinal);
         foreach (var (name, tensor) in graph.Constants)
         {
-            if (Tensor.IsFloating(tensor.Type) && Array.TrueForAll(tensor.ToFloats(), v => v >= 0))
+            if (Tensor.IsFloating(tensor.Type) && tensor.TrueForAll(AreNonNegative))
             {
                 proven.Add(name);
             }
@@ -45,6 +45,19 @@ public static class NonNegativity
         }
 
         return proven;
+    }
+
+    private static bool AreNonNegative(ReadOnlySpan<float> elements)
+    {
+        foreach (float element in elements)
+        {
+            if (!(element >= 0))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>Both bounds: a maximum below the minimum wins.</summary>

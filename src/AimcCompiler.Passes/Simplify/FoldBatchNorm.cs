@@ -94,15 +94,20 @@ public static class FoldBatchNorm
             newBias[c] = (float)(statistics[1][c] + (factors[c] * ((bias?[c] ?? 0.0) - statistics[2][c])));
         }
 
-        float[] scaled = new float[weights.Count];
+        float[] elements = weights.Floats;
+        float[] scaled = new float[elements.Length];
         long inner = isTransposed ? weights.Count / Math.Max(weights.Shape[0] * weights.Shape[1], 1) : channelsFirst ? weights.Count / Math.Max(channels, 1) : 1;
-        for (long i = 0; i < scaled.Length; i++)
+        for (long i = 0; i < scaled.Length; i += inner)
         {
             // Of a transposed convolution, the filters of a group lie behind each of the group's input channels.
             long channel = isTransposed
                 ? (i / (inner * weights.Shape[1]) / (weights.Shape[0] / groups) * weights.Shape[1]) + (i / inner % weights.Shape[1])
                 : i / inner % channels;
-            scaled[i] = (float)(weights.Floats[i] * factors[channel]);
+            double factor = factors[channel];
+            for (long j = i; j < i + inner; j++)
+            {
+                scaled[j] = (float)(elements[j] * factor);
+            }
         }
 
         if (!Array.TrueForAll(scaled, float.IsFinite) || !Array.TrueForAll(newBias, float.IsFinite))

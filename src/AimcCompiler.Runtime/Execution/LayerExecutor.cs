@@ -536,7 +536,7 @@ internal sealed class LayerExecutor
                     {
                         ((FastEngine)_engine).LoadPacked(_rows, count, _samples, _ordinals);
                     }
-                    else
+                    else if (!_owner.ManagesBounds)
                     {
                         _engine.Load(_inputs, _rows, count, _samples, _ordinals);
                     }

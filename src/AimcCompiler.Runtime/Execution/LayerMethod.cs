@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using AimcCompiler.Binary;
 
 namespace AimcCompiler.Runtime;
@@ -13,10 +14,27 @@ public sealed record LayerMethod(string Path, string Why)
     public static LayerMethod Of(MappedProgram program, int layer)
     {
         ArgumentNullException.ThrowIfNull(program);
-        var mapped = program.Layers[layer];
+        return Of(program, program.Layers[layer], DeviceOf(program), null);
+    }
+
+    /// <summary>The methods of all layers of a verified program: what is to be known of their cells is found on all cores.</summary>
+    public static ImmutableArray<LayerMethod> OfAll(MappedProgram program)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        var device = DeviceOf(program);
+        Lazy<long[]> worst = new(() => ProgramVerifier.WorstColumnSums(program, program.Layers));
+        return [.. program.Layers.Select((layer, i) => Of(program, layer, device, () => worst.Value[i]))];
+    }
+
+    private static DeviceModel DeviceOf(MappedProgram program)
+    {
         var tile = program.Chip.Tile;
-        var device = DeviceModel.Create(tile.Cell, tile.Noise.Read, tile.Noise.TemperatureK);
-        if (TilePhysics.LosslessObstacle(program, mapped, device) is not { } lossy)
+        return DeviceModel.Create(tile.Cell, tile.Noise.Read, tile.Noise.TemperatureK);
+    }
+
+    private static LayerMethod Of(MappedProgram program, MappedLayer mapped, DeviceModel device, Func<long>? worstColumnSum)
+    {
+        if (TilePhysics.LosslessObstacle(program, mapped, device, worstColumnSum) is not { } lossy)
         {
             return new LayerMethod("product", "every column sum fits the ADC: slices and pulses recombine");
         }

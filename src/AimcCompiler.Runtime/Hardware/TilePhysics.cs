@@ -108,7 +108,11 @@ internal sealed partial class TilePhysics
 
     /// <summary>Why slices and pulses of a layer cannot recombine before the product (semantics.md, lossless collapse); null if every conversion is exact and no cell is
     /// noisy.</summary>
-    public static string? LosslessObstacle(MappedProgram program, MappedLayer layer, DeviceModel device)
+    /// <param name="program">A verified program.</param>
+    /// <param name="layer">A layer of it.</param>
+    /// <param name="device">The chip's.</param>
+    /// <param name="worstColumnSum">Gives the layer's <see cref="ProgramVerifier.WorstColumnSum"/>, if it comes to that; null = it is found here.</param>
+    public static string? LosslessObstacle(MappedProgram program, MappedLayer layer, DeviceModel device, Func<long>? worstColumnSum = null)
     {
         var physics = new TilePhysics(program, layer, device, exactConversions: true);
         var adc = physics.Tile.Adc;
@@ -136,7 +140,7 @@ internal sealed partial class TilePhysics
         int max = signed ? (1 << (bits - 1)) - 1 : (1 << bits) - 1;
         return adc is not { Range: AdcRange.Granular, Errors: null, Structure: null, ThermalNoiseLsb: null } ? "a code of the ADC is not a unit of column sums"
             : physics.IsAccumulated ? AccumulatedPulses
-            : ProgramVerifier.WorstColumnSum(program, layer) is var worst && worst > max ? FormattableString.Invariant($"a column's worst sum, {worst}, does not fit the ADC's {bits} bits")
+            : (worstColumnSum?.Invoke() ?? ProgramVerifier.WorstColumnSum(program, layer)) is var worst && worst > max ? FormattableString.Invariant($"a column's worst sum, {worst}, does not fit the ADC's {bits} bits")
             : null;
     }
 

@@ -18,7 +18,7 @@ namespace AimcCompiler.Benchmarks;
 /// <param name="OursMs">Median of a run of ours.</param>
 /// <param name="OnnxRuntimeMs">Median of a run of theirs.</param>
 /// <param name="Rounds">Rounds measured.</param>
-/// <param name="Path">How the layer was computed.</param>
+/// <param name="Path">How the layer was computed: <see cref="LayerMethod"/>.</param>
 internal sealed record RatioRow(
     string Work, int N, int Batch, int Threads, double Ratio, double Goal, double? Stretch, double OursMs, double OnnxRuntimeMs, int Rounds, string Path);
 
@@ -59,8 +59,13 @@ internal static class RatiosCommand
                 int[] batches = [.. Numbers("--batch", parsed.GetValue(batch)!, 1)];
                 int[] counts = [.. Numbers("--threads", parsed.GetValue(threads)!, 0).Select(t => t == 0 ? Environment.ProcessorCount : t).Distinct()];
                 bool isText = parsed.GetValue(format) == "text";
+                var machine = MachineRate.Measure(token);
                 if (isText)
                 {
+                    console.Output.WriteLine(string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"One thread, fp32: {machine.MultiplyAddGflops:0} GFLOP/s of multiply-adds; ONNX Runtime's MatMul, n = {MachineRate.N}, batch {MachineRate.Batch}: {machine.OnnxRuntimeGflops:0} GFLOP/s"));
+                    console.Output.WriteLine();
                     console.Output.WriteLine("| work | n | batch | threads | ours, ms | ONNX Runtime, ms | ratio | goal | | path |");
                     console.Output.WriteLine("|---|---|---|---|---|---|---|---|---|---|");
                 }
@@ -90,7 +95,7 @@ internal static class RatiosCommand
                 }
                 else
                 {
-                    ResultOutput.Write(console, ReportJson.Write(new { SchemaVersion = 1, Rows = rows }), file: null);
+                    ResultOutput.Write(console, ReportJson.Write(new { SchemaVersion = 1, Machine = machine, Rows = rows }), file: null);
                 }
             },
             cancellation));
@@ -103,6 +108,7 @@ internal static class RatiosCommand
         var program = product.Compile(ChipReader.Read(work.Preset, work.Overrides));
         var tile = program.Chip.Tile;
         var device = DeviceModel.Create(tile.Cell, tile.Noise.Read, tile.Noise.TemperatureK);
+        var method = LayerMethod.Of(program, 0);
         SimulationOptions options = new() { TimeS = TimeS };
         // The cells are programmed once, on all cores.
         LayerExecutor programmed = new(program, 0, device, options);
@@ -118,12 +124,10 @@ internal static class RatiosCommand
                 var given = MatrixProduct.Given(value);
                 var found = Alternation.Measure(
                     () => layer.Run(inputs, batch, 0), () => MatrixProduct.Run(reference, given), count == 1 ? Clock.Cpu : Clock.Wall, rounds, seconds, WarmUpS, cancellation);
-                yield return new RatioRow(work.Name, n, batch, count, found.Ratio, work.Goal, work.Stretch, 1000 * found.OursS, 1000 * found.TheirsS, found.Rounds, PathOf(layer));
+                yield return new RatioRow(work.Name, n, batch, count, found.Ratio, work.Goal, work.Stretch, 1000 * found.OursS, 1000 * found.TheirsS, found.Rounds, method.Path);
             }
         }
     }
-
-    private static string PathOf(LayerExecutor layer) => layer.Path.ToString().ToLowerInvariant();
 
     private static string Line(RatioRow row) => string.Create(
         CultureInfo.InvariantCulture,

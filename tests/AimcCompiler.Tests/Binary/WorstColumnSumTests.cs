@@ -92,6 +92,18 @@ public sealed class WorstColumnSumTests
         Assert.Equal([expected, expected], ProgramVerifier.WorstColumnSums(program, [program.Layers[0], program.Layers[0]]));
     }
 
+    /// <summary>What was found of a layer on one tile says nothing of another.</summary>
+    [Fact]
+    public void SumsAreOfTheTileAtHand()
+    {
+        MappedProgram each = OneColumn("tiny", [1, -2, 3], isNonNegative: true, "tile.adc.input_slices=each");
+        long pulse = ProgramVerifier.WorstColumnSum(each, each.Layers[0]);
+        TileDescription tile = each.Chip.Tile;
+        MappedProgram all = each with { Chip = each.Chip with { Tile = tile with { Adc = tile.Adc with { InputSlices = InputSliceConversion.Accumulated } } } };
+        Assert.Equal(pulse * InputEncoding.Of(tile.Input, true).MaxCode, ProgramVerifier.WorstColumnSum(all, all.Layers[0]));
+        Assert.Equal(pulse, ProgramVerifier.WorstColumnSum(each, each.Layers[0]));
+    }
+
     [Fact]
     public void AnalogWeightsHaveNoLevels()
     {

@@ -6,6 +6,7 @@ using AimcCompiler.Onnx;
 using AimcCompiler.Onnx.Proto;
 using AimcCompiler.Passes;
 using AimcCompiler.Runtime;
+using AimcCompiler.Tests.Core;
 using AimcCompiler.Tests.Passes;
 
 namespace AimcCompiler.Tests.Onnx;
@@ -66,6 +67,25 @@ public sealed class LargeModelTests : IDisposable
         float[] found = session.Run(new Dictionary<string, Tensor>())[0].Floats;
         Assert.Equal(copied.Run(new Dictionary<string, Tensor>())[0].Floats, found);
         Assert.NotEqual(0, found[0]);
+    }
+
+    [Fact]
+    public void AnOutlineHasTheTypesAndShapesOfTheModelAndReadsNoWeights()
+    {
+        var model = new TestModel().Input("x", "N", 3, 8, 8).Weights("w", 5, 3, 3, 3).Node("Conv", "x w", "c").Node("Flatten", "c", "f").Weights("v", 180, 7).Node("MatMul", "f v", "y").Output("y");
+        BytesInPlaceOfAFile file = new(MemoryMarshal.AsBytes(TestModel.Random(1, 180, 7).Floats.AsSpan()).ToArray());
+        var graph = model.Import();
+        graph = graph.With(constants: graph.Constants.SetItem("v", new Tensor(TensorType.Float, [180, 7], file)));
+        string[] values = ["c", "f", "y"];
+        using DigitalSession outline = new(ModelWriter.Outline(graph, graph.Nodes, ["x"], values, minimumLent: 0), new DigitalOptions(Optimize: false) { SparesMemory = true });
+        Assert.Equal(0, file.Taken);
+        using DigitalSession lent = new(ModelWriter.Lend(graph, graph.Nodes, ["x"], values, minimumLent: 0), new DigitalOptions(Optimize: false));
+        Assert.Equal(180 * 7 * 4, file.Taken);
+        foreach (var (expected, found) in lent.Outputs.Concat(lent.Inputs).Zip(outline.Outputs.Concat(outline.Inputs)))
+        {
+            Assert.Equal((expected.Name, expected.Type), (found.Name, found.Type));
+            Assert.Equal(expected.Shape.ToArray(), found.Shape.ToArray());
+        }
     }
 
     [Fact]

@@ -45,6 +45,8 @@ public sealed class LayerMethodTests
     {
         var program = spec.Program();
         executor = LayerSpec.Executor(program, Cases.Fast);
-        return LayerMethod.Of(program, 0);
+        var method = LayerMethod.Of(program, 0);
+        Assert.Equal([method], LayerMethod.OfAll(program).ToArray());
+        return method;
     }
 }

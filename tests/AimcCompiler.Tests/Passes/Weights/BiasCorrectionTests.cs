@@ -21,7 +21,7 @@ public sealed class BiasCorrectionTests
             double got = corrected[n];
             for (int k = 0; k < 3; k++)
             {
-                wanted += layer.InputMeans[k] * layer.Weights[0, k, n];
+                wanted += layer.InputMeans[k] * layer.Weights.At((k * 2) + n);
                 got += layer.InputMeans[k] * quantized.ScaleOf(0, n) * quantized.Codes![(k * 2) + n] / 7.0;
             }
 

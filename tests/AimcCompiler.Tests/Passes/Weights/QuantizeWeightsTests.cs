@@ -1,6 +1,8 @@
+using System.Runtime.InteropServices;
 using AimcCompiler.Core;
 using AimcCompiler.Ir;
 using AimcCompiler.Passes;
+using AimcCompiler.Tests.Core;
 using AimcCompiler.Tests.Onnx;
 
 namespace AimcCompiler.Tests.Passes;
@@ -106,7 +108,7 @@ public sealed class QuantizeWeightsTests
 
         FloatMatrix stored = new(groups, rows, columns, columnMajor, isColumnMajor: true);
         Assert.Equal(rowMajor, stored.ToRowMajor());
-        Assert.Equal(rowMajor[^1], stored[groups - 1, rows - 1, columns - 1]);
+        Assert.Equal(rowMajor[^1], stored.At(rowMajor.Length - 1));
         foreach (var scale in Enum.GetValues<WeightScale>())
         {
             foreach (float step in (ReadOnlySpan<float>)[0, 1f / 64])
@@ -119,7 +121,49 @@ public sealed class QuantizeWeightsTests
                 Assert.Equal(expected.Scales.ToArray(), found.Scales.ToArray());
                 Assert.Equal(expected.Codes, found.Codes);
                 Assert.Equal(expected.Contents, found.Contents);
+                foreach (bool isColumnMajor in (ReadOnlySpan<bool>)[false, true])
+                {
+                    // Elements that stay in a file, strip by strip.
+                    byte[] bytes = MemoryMarshal.AsBytes(Rounded(isColumnMajor ? columnMajor : rowMajor).AsSpan()).ToArray();
+                    Tensor tensor = new(TensorType.Float, [rowMajor.Length], new BytesInPlaceOfAFile(bytes));
+                    var fromFile = QuantizeWeights.Quantize(new FloatMatrix(groups, rows, columns, tensor, isColumnMajor) { Steps = steps }, weights);
+                    Assert.Equal(expected.Scales.ToArray(), fromFile.Scales.ToArray());
+                    Assert.Equal(expected.Codes, fromFile.Codes);
+                    Assert.Equal(expected.Contents, fromFile.Contents);
+                }
             }
+        }
+    }
+
+    /// <summary>The definition, an element at a time: quotients of single precision for contents, of double precision with ties to even for codes.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData(2)]
+    [InlineData(8)]
+    [InlineData(16)]
+    public void EveryElementIsWhatTheDefinitionSays(int? bits)
+    {
+        const int Rows = 83;
+        const int Columns = 37;
+        float[] values = TestModel.Random(4, Rows, Columns).Floats;
+        for (int i = 0; i < values.Length; i++)
+        {
+            // Many ties: every other element is a half of a code.
+            values[i] = i % 2 == 0 ? values[i] : MathF.Round(values[i] * 2 * 127) / (2 * 127);
+        }
+
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = (i < Columns ? i % 2 == 0 ? 1 : -1 : values[i]) * (i % Columns % 3 == 2 ? 0.37f : 1);
+        }
+
+        var quantized = QuantizeWeights.Quantize(new FloatMatrix(1, Rows, Columns, values), Stairs.Tiny.Tile.Weights with { Bits = bits, Scale = WeightScale.Column });
+        int most = bits is { } b ? (1 << (b - 1)) - 1 : 1;
+        for (int i = 0; i < values.Length; i++)
+        {
+            float scale = quantized.Scales[i % Columns];
+            Assert.Equal(i % Columns % 3 == 2 ? 0.37f : 1, scale);
+            Assert.Equal(bits is null ? values[i] / scale : (float)Math.Round(values[i] / (double)scale * most, MidpointRounding.ToEven), quantized.Contents?[i] ?? quantized.Codes![i]);
         }
     }
 
