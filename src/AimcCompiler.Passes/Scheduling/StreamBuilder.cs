@@ -39,7 +39,7 @@ internal sealed class StreamBuilder
         PlanBuffers();
         ImmutableArray<RowBuffer>? sized = null;
         tooSmall = null;
-        foreach (var slack in Enum.GetValues<Slack>())
+        foreach (var slack in Enum.GetValues<Slack>().Where(s => s != Slack.Whole || _mapping.Target == MappingTarget.Throughput))
         {
             sized = Sized(slack, out string? lack);
             tooSmall ??= lack;
@@ -86,6 +86,9 @@ internal sealed class StreamBuilder
     /// <summary>Room beyond what the order of demand takes; the most first.</summary>
     private enum Slack
     {
+        /// <summary>Every value has room for two inferences: nothing waits for room. For throughput only.</summary>
+        Whole,
+
         /// <summary>Values that are read as a whole have room for two inferences.</summary>
         TwoInferences,
 
@@ -248,7 +251,9 @@ internal sealed class StreamBuilder
                 rows = Math.Max(rows, 1 + ((ahead[_graph.Values[buffer.Value].Producer] + buffer.RowStride - 1) / buffer.RowStride));
             }
 
-            rows = Math.Min(rows, 2 * _graph.Values[buffer.Value].Rows);
+            rows = slack == Slack.Whole
+                ? 2 * ((_graph.Values[buffer.Value].Rows + buffer.RowStride - 1) / buffer.RowStride)
+                : Math.Min(rows, 2 * _graph.Values[buffer.Value].Rows);
             sized.Add(buffer with { Capacity = rows, Address = ends.GetValueOrDefault(buffer.Core) });
             ends[buffer.Core] = ends.GetValueOrDefault(buffer.Core) + (rows * buffer.RowBytes);
         }

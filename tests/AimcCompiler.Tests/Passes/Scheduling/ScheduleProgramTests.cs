@@ -83,6 +83,24 @@ public sealed class ScheduleProgramTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>For throughput nothing waits for room where there is enough: two inferences of every value; where there is not, buffers take what the order of demand takes.</summary>
+    [Fact]
+    public void ForThroughputBuffersHoldTwoInferencesIfTheyCan()
+    {
+        ProgramSchedule Schedule(string buffer, MappingTarget target) => AimcCompilation.Compile(
+            Models["a residual"].Import(), ChipReader.Read("tiny", ["mesh.rows=6", "mesh.columns=6", $"core.buffer_kib={buffer}"]), new CompileOptions { Target = target }).Program.Schedule!;
+        static bool HoldTwo(ProgramSchedule schedule) =>
+            schedule.Buffers.All(b => b.Capacity == 2 * ((schedule.Stages.Values[b.Value].Rows + b.RowStride - 1) / b.RowStride));
+
+        var wide = Schedule("null", MappingTarget.Throughput);
+        Assert.True(HoldTwo(wide));
+        Assert.False(HoldTwo(Schedule("null", MappingTarget.Latency)));
+        double largest = wide.Buffers.GroupBy(b => b.Core).Max(g => g.Sum(b => b.Capacity * b.RowBytes)) / 1024.0;
+        var narrow = Schedule(FormattableString.Invariant($"{largest - 0.01}"), MappingTarget.Throughput);
+        Assert.False(HoldTwo(narrow));
+        Assert.All(narrow.Buffers.GroupBy(b => b.Core), g => Assert.True(g.Sum(b => b.Capacity * b.RowBytes) <= (largest - 0.01) * 1024));
+    }
+
     [Theory]
     [InlineData("mlp.onnx")]
     [InlineData("lenet5.onnx")]
