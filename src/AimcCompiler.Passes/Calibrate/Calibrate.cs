@@ -87,7 +87,7 @@ public static class Calibrate
             return OutputShapes.Settle(graph.With(facts: facts.ToImmutable()));
         }
 
-        GiveBackMemory();
+        GiveBackMemory(graph);
         try
         {
             using (DigitalSession session = new(ModelWriter.Outline(profiled, profiled.Nodes, inputNames, values), new DigitalOptions(Optimize: false) { SparesMemory = true }))
@@ -103,7 +103,7 @@ public static class Calibrate
                 Tell(graph, profile, diagnostics);
             }
 
-            GiveBackMemory();
+            GiveBackMemory(graph);
             return OutputShapes.Settle(graph.With(facts: facts.ToImmutable()));
         }
         catch (DigitalException e)
@@ -169,9 +169,9 @@ public static class Calibrate
     internal static double Elements(ImmutableArray<long> shape) => shape.Aggregate(1.0, (count, extent) => count * Math.Abs(extent));
 
     /// <summary>Weights that folding made, or that a session was lent, come on top of each other; what is worth the few milliseconds is given back.</summary>
-    private static void GiveBackMemory()
+    private static void GiveBackMemory(Graph graph)
     {
-        if (GC.GetTotalMemory(forceFullCollection: false) > WorthCollecting)
+        if (graph.Constants.Values.Sum(c => (double)c.Bytes) > WorthCollecting)
         {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         }
