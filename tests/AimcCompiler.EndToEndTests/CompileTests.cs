@@ -120,7 +120,7 @@ public sealed class CompileTests : IDisposable
     public void What_does_not_fit_runs_digitally_when_asked()
     {
         // Two tiles of 256 x 256: some layers fit and some do not.
-        string[] small = ["--set", "mesh.rows=1", "--set", "mesh.columns=1", "--set", "core.tiles=2"];
+        string[] small = ["--set", "mesh.rows=1", "--set", "mesh.columns=1", "--set", "core.tiles=2", "--share-tiles", "never"];
         string program = _folder.File("program.aimc");
         var refused = AimcTool.Run(["compile", Lenet, "--chip", "float", "-o", program, .. small]);
         Assert.True(refused.ExitCode == 1, refused.Error);

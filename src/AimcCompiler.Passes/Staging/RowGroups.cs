@@ -23,7 +23,7 @@ internal static class RowGroups
         foreach (var together in Enumerable.Range(0, split.Blocks.Length).GroupBy(b => KeyOf(split.Packing, split.Blocks[b])))
         {
             int[][] bundles = [.. together.GroupBy(b => split.Blocks[b].Bundle).Select(b => b.ToArray())];
-            foreach (var (_, start, count) in SplitWeights.Balanced(bundles.Length, most))
+            foreach (var (_, start, count) in SplitWeights.Balanced(bundles.Length, Math.Min(most, bundles.Length)))
             {
                 int[] blocks = [.. bundles.AsSpan(start, count).ToArray().SelectMany(b => b)];
                 var own = Array.ConvertAll(blocks, b => split.Blocks[b]);

@@ -101,6 +101,15 @@ public sealed class ScheduleProgramTests(ITestOutputHelper output)
         Assert.All(narrow.Buffers.GroupBy(b => b.Core), g => Assert.True(g.Sum(b => b.Capacity * b.RowBytes) <= (largest - 0.01) * 1024));
     }
 
+    /// <summary>Chips without a mesh are one core of any number of tiles.</summary>
+    [Fact]
+    public void ARowGroupHasAllColumnBlocksOfACoreWithoutEnd()
+    {
+        var model = new TestModel().Input("x", 1, 20).Weights("w", 20, 600).Node("MatMul", "x w", "y").Output("y");
+        var schedule = AimcCompilation.Compile(model.Import(), ChipReader.Read("float"), new CompileOptions()).Program.Schedule!;
+        Assert.Equal(3, Assert.Single(schedule.Mapping.RowGroups).Tiles.Length);
+    }
+
     [Theory]
     [InlineData("mlp.onnx")]
     [InlineData("lenet5.onnx")]
