@@ -40,6 +40,8 @@ internal sealed class LayerExecutor
     /// <summary>All columns.</summary>
     private readonly ColumnPart _whole;
 
+    private readonly ImmutableArray<ColumnPart> _undivided = [];
+
     /// <summary>As many parts of the columns as there are threads: few vectors go through all of them at once, each thread reading its own cells. One where the layer cannot be divided.</summary>
     private readonly ImmutableArray<ColumnPart> _parts = [];
 
@@ -78,6 +80,7 @@ internal sealed class LayerExecutor
 
             RunsInLanes = ServesLanes();
             _whole = Part(_blocks);
+            _undivided = [_whole];
             _parts = Parts();
             _takesPacked = TakesPacked();
             return;
@@ -110,6 +113,7 @@ internal sealed class LayerExecutor
         }
 
         _whole = Part(_blocks);
+        _undivided = [_whole];
         _parts = Parts();
         _takesPacked = TakesPacked();
     }
@@ -126,7 +130,7 @@ internal sealed class LayerExecutor
         int parts = Math.Min(Math.Max(1, _options.Threads), starts.Length);
         if (_path != LayerPath.Tiles || _layer.Groups > 1 || _layer.Copies > 1 || parts < 2 || RunsInLanes)
         {
-            return [_whole];
+            return _undivided;
         }
 
         int[] bounds = [.. Enumerable.Range(0, parts).Select(i => starts[i * starts.Length / parts]), _layer.Columns];
@@ -193,8 +197,7 @@ internal sealed class LayerExecutor
         done = (uint)names.PerSample;
         int strip = Strip(vectors);
         int strips = (vectors + strip - 1) / strip;
-        ReadOnlySpan<ColumnPart> single = [_whole];
-        var parts = ImmutableArray.Create(single);
+        var parts = _undivided;
         if (strips > 1 && strips <= _parts.Length && vectors <= MaximumStrip)
         {
             (strip, strips, parts) = (vectors, 1, _parts);

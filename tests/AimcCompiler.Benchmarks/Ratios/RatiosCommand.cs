@@ -28,7 +28,8 @@ internal static class RatiosCommand
     /// <summary>Seconds since programming: cells have drifted.</summary>
     private const double TimeS = 86400;
 
-    private const double WarmUpS = 0.6;
+    /// <summary>The first row of a process runs code that is still being compiled.</summary>
+    private const double WarmUpS = 2;
 
     public static Command Create()
     {
