@@ -25,6 +25,9 @@ public static partial class ScheduleVerifier
     /// <summary>Rows of all buffers together.</summary>
     public const long MaximumBufferedRows = 1 << 26;
 
+    /// <summary>Turns of a channel's paths.</summary>
+    public const int MaximumTurns = 64;
+
     /// <summary>Cores of so many chips.</summary>
     public static long CoresOf(ChipDescription chip, int chips)
     {
