@@ -9,6 +9,10 @@ internal sealed class MessageTable
     private readonly ChannelState[] _channels;
     private readonly ReceiverState[] _receivers;
     private readonly HopState[] _hops;
+
+    /// <summary>First hop of every path of every channel; -1 = it stays on the core.</summary>
+    private readonly int[] _firstHops;
+    private readonly Landing[] _landings;
     private MessageState[] _messages = new MessageState[256];
     private int _free = -1;
     private int _used;
@@ -18,8 +22,10 @@ internal sealed class MessageTable
         _channels = new ChannelState[schedule.Channels.Length];
         _receivers = new ReceiverState[schedule.Channels.Sum(c => c.Receivers.Length)];
         _hops = new HopState[schedule.Channels.Sum(c => c.Hops.Length)];
-        int hop = 0;
-        int receiver = 0;
+        List<int> firstHops = [];
+        List<Landing> landings = [];
+        int firstHop = 0;
+        int firstReceiver = 0;
         for (int c = 0; c < _channels.Length; c++)
         {
             var channel = schedule.Channels[c];
@@ -27,46 +33,109 @@ internal sealed class MessageTable
             {
                 Port = chip.Buffer(channel.From),
                 CopyTime = chip.BufferPs(channel.Bytes),
-                FirstReceiver = receiver,
+                FirstReceiver = firstReceiver,
                 Receivers = channel.Receivers.Length,
                 Capacity = channel.Capacity,
-                FirstHop = -1,
+                FirstPath = firstHops.Count,
+                Turns = channel.Turns.Length > 1 ? [.. channel.Turns] : null,
                 FirstLocal = -1,
                 Sender = -1,
                 Taker = -1,
             };
+            for (int r = 0; r < channel.Receivers.Length; r++)
+            {
+                _receivers[firstReceiver + r] = new ReceiverState { Buffer = channel.Receivers[r].Buffer, Port = chip.Buffer(channel.Receivers[r].Core) };
+            }
+
             for (int h = 0; h < channel.Hops.Length; h++)
             {
-                _hops[hop + h] = HopOf(channel, channel.Hops[h], chip);
+                _hops[firstHop + h] = HopOf(channel, channel.Hops[h], chip);
             }
 
-            var hopOf = HopsOf(channel, chip);
             // Lists in order: the last is put in front first.
-            for (int r = channel.Receivers.Length - 1; r >= 0; r--)
+            for (int path = 0, paths = channel.Paths; path < paths; path++)
             {
-                ref int first = ref hopOf[r] < 0 ? ref _channels[c].FirstLocal : ref _hops[hop + hopOf[r]].FirstReceiver;
-                _receivers[receiver + r] = new ReceiverState { Buffer = channel.Receivers[r].Buffer, Port = chip.Buffer(channel.Receivers[r].Core), NextAtHop = first };
-                first = receiver + r;
+                firstHops.Add(-1);
+                for (int h = channel.Hops.Length - 1; h >= 0; h--)
+                {
+                    if (channel.Hops[h].Path == path)
+                    {
+                        int parent = channel.Hops[h].Parent;
+                        _hops[firstHop + h].Next = parent < 0 ? firstHops[^1] : _hops[firstHop + parent].FirstChild;
+                        if (parent < 0)
+                        {
+                            firstHops[^1] = firstHop + h;
+                        }
+                        else
+                        {
+                            _hops[firstHop + parent].FirstChild = firstHop + h;
+                        }
+                    }
+                }
+
+                var reaching = HopsOf(channel, path, chip);
+                for (int r = channel.Receivers.Length - 1; r >= 0; r--)
+                {
+                    if (reaching[r] >= 0 || path == 0)
+                    {
+                        ref int first = ref reaching[r] < 0 ? ref _channels[c].FirstLocal : ref _hops[firstHop + reaching[r]].FirstLanding;
+                        landings.Add(new Landing(firstReceiver + r, first));
+                        first = landings.Count - 1;
+                    }
+                }
             }
 
-            for (int h = channel.Hops.Length - 1; h >= 0; h--)
-            {
-                int parent = channel.Hops[h].Parent;
-                ref int first = ref parent < 0 ? ref _channels[c].FirstHop : ref _hops[hop + parent].FirstChild;
-                _hops[hop + h].Next = first;
-                first = hop + h;
-            }
-
-            hop += channel.Hops.Length;
-            receiver += channel.Receivers.Length;
+            firstHop += channel.Hops.Length;
+            firstReceiver += channel.Receivers.Length;
         }
+
+        _firstHops = [.. firstHops];
+        _landings = [.. landings];
     }
 
     public ref ChannelState this[int channel] => ref _channels[channel];
 
     public ref readonly HopState Hop(int hop) => ref _hops[hop];
 
-    public ref readonly ReceiverState Receiver(int receiver) => ref _receivers[receiver];
+    public ref ReceiverState Receiver(int receiver) => ref _receivers[receiver];
+
+    public ref readonly Landing LandingOf(int landing) => ref _landings[landing];
+
+    /// <summary>First hop of a message of a channel, the next of this inference; -1 = none.</summary>
+    public int FirstHop(int index, int inference)
+    {
+        ref var channel = ref _channels[index];
+        if (channel.Turns is not { } turns)
+        {
+            return _firstHops[channel.FirstPath];
+        }
+
+        if (channel.Inference != inference)
+        {
+            (channel.Inference, channel.Turn) = (inference, 0);
+        }
+
+        int path = turns[channel.Turn];
+        channel.Turn = (channel.Turn + 1) % turns.Length;
+        return _firstHops[channel.FirstPath + path];
+    }
+
+    /// <summary>Takes the next message of a receiver among those that came too early; -1 = it has not come.</summary>
+    public int TakeEarly(int receiver)
+    {
+        ref var at = ref _receivers[receiver];
+        for (int i = 0; i < (at.Early?.Count ?? 0); i++)
+        {
+            int message = at.Early![i];
+            if (_messages[message].Number == at.Next)
+            {
+                at.Early.RemoveAt(i);
+                return message;
+            }
+        }
+
+        return -1;
+    }
 
     public ref MessageState Message(int message) => ref _messages[message];
 
@@ -88,7 +157,7 @@ internal sealed class MessageTable
             index = _used++;
         }
 
-        _messages[index] = new MessageState { Channel = channel, Sender = sender, Row = row, Inference = inference, SentAt = now, Receivers = _channels[channel].Receivers, Slowest = -1 };
+        _messages[index] = new MessageState { Channel = channel, Sender = sender, Row = row, Inference = inference, SentAt = now, Number = _channels[channel].Number++, Receivers = _channels[channel].Receivers, Slowest = -1 };
         return index;
     }
 
@@ -100,12 +169,25 @@ internal sealed class MessageTable
     }
 
     /// <summary>What of the past matters for the future.</summary>
-    public void Digest(StateDigest digest)
+    public void Digest(StateDigest digest, int ended)
     {
         foreach (ref var channel in _channels.AsSpan())
         {
             digest.Add(channel.Sent - channel.Taken);
             digest.Add(((channel.Arrived - channel.Taken) << 2) + (channel.SenderWaits ? 1 : 0) + (channel.TakerWaits ? 2 : 0));
+            if (channel.Turns is not null)
+            {
+                digest.Add(channel.Inference - ended);
+                digest.Add(channel.Turn);
+                for (int r = channel.FirstReceiver; r < channel.FirstReceiver + channel.Receivers; r++)
+                {
+                    digest.Add(channel.Number - _receivers[r].Next);
+                    foreach (int early in _receivers[r].Early ?? [])
+                    {
+                        digest.Add(channel.Number - _messages[early].Number);
+                    }
+                }
+            }
         }
     }
 
@@ -122,20 +204,16 @@ internal sealed class MessageTable
             Delay = resource < 0 ? 0 : isBoard ? chip.Capacity.BoardLatencyPs : chip.HopPs,
             IsFirst = hop.Parent < 0,
             FirstChild = -1,
-            FirstReceiver = -1,
+            FirstLanding = -1,
         };
     }
 
-    /// <summary>The hop that reaches each receiver; -1 = it is on the sender's core.</summary>
-    private static ImmutableArray<int> HopsOf(Channel channel, TimedChip chip)
+    /// <summary>The hop of a path that reaches each receiver; -1 = it is on the sender's core.</summary>
+    private static ImmutableArray<int> HopsOf(Channel channel, int path, TimedChip chip)
     {
         int cores = chip.Capacity.Topology.Cores;
-        bool[] hasChild = new bool[channel.Hops.Length];
-        foreach (var hop in channel.Hops.Where(h => h.Parent >= 0))
-        {
-            hasChild[hop.Parent] = true;
-        }
-
+        int[] hops = [.. Enumerable.Range(0, channel.Hops.Length).Where(h => channel.Hops[h].Path == path)];
+        var parents = channel.Hops.Select(h => h.Parent).ToHashSet();
         int Reaching(int core, int number)
         {
             if (core == channel.From)
@@ -146,10 +224,10 @@ internal sealed class MessageTable
             // A path's end before a path that only passes.
             foreach (bool passes in (bool[])[false, true])
             {
-                for (int h = 0; h < channel.Hops.Length; h++)
+                foreach (int h in hops)
                 {
                     var hop = channel.Hops[h];
-                    if (hasChild[h] == passes && hop.Link >= 0 && hop.Chip == core / cores && chip.Capacity.Topology.Links[hop.Link].To == core % cores)
+                    if (parents.Contains(h) == passes && hop.Link >= 0 && hop.Chip == core / cores && chip.Capacity.Topology.Links[hop.Link].To == core % cores)
                     {
                         return h;
                     }
@@ -157,12 +235,17 @@ internal sealed class MessageTable
             }
 
             // A bus, or the port of another chip.
-            return Math.Min(number, channel.Hops.Length - 1);
+            return hops.Length == 0 ? -1 : hops[Math.Min(number, hops.Length - 1)];
         }
 
         int others = 0;
         return [.. channel.Receivers.Select(r => Reaching(r.Core, r.Core == channel.From ? 0 : others++))];
     }
+
+    /// <summary>A receiver where a hop ends.</summary>
+    /// <param name="Receiver">Which.</param>
+    /// <param name="Next">Next landing of the same hop; -1 = none.</param>
+    internal readonly record struct Landing(int Receiver, int Next);
 
     internal struct ChannelState
     {
@@ -174,8 +257,18 @@ internal sealed class MessageTable
         public int FirstReceiver;
         public int Receivers;
 
-        /// <summary>First hop from the sender, and first receiver on its core; -1 = none.</summary>
-        public int FirstHop;
+        /// <summary>Which path messages take, in turn; null = there is one.</summary>
+        public int[]? Turns;
+        public int FirstPath;
+
+        /// <summary>Turn of the next message, in an inference.</summary>
+        public int Turn;
+        public int Inference;
+
+        /// <summary>Of the next message, over all inferences.</summary>
+        public long Number;
+
+        /// <summary>First landing on the sender's core; -1 = none.</summary>
         public int FirstLocal;
 
         /// <summary>Partial sums that are sent and not taken, at most.</summary>
@@ -197,8 +290,11 @@ internal sealed class MessageTable
         /// <summary>Buffer that messages enter; -1 = it takes no time.</summary>
         public int Port;
 
-        /// <summary>Next that the same hop reaches; -1 = none.</summary>
-        public int NextAtHop;
+        /// <summary>Number of the message that counts next: messages on several paths count in order.</summary>
+        public long Next;
+
+        /// <summary>Messages that wait for one before them.</summary>
+        public List<int>? Early;
     }
 
     internal struct HopState
@@ -217,7 +313,7 @@ internal sealed class MessageTable
 
         /// <summary>Next with the same parent.</summary>
         public int Next;
-        public int FirstReceiver;
+        public int FirstLanding;
     }
 
     internal struct MessageState
@@ -227,6 +323,7 @@ internal sealed class MessageTable
         public int Row;
         public int Inference;
         public long SentAt;
+        public long Number;
 
         /// <summary>Where it has not arrived.</summary>
         public int Receivers;

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using AimcCompiler.Binary;
-using AimcCompiler.Core;
 
 namespace AimcCompiler.Runtime;
 

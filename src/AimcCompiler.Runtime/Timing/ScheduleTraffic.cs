@@ -78,12 +78,15 @@ internal sealed class ScheduleTraffic
             case FinishVector finish:
                 var analog = stages.Stages[finish.Stage];
                 Operations += count * OperationsOfVector(analog, columns ?? analog.Matrix!.Columns);
+                long[] vectors = finish.Channels.Length == 1 ? [count] : new long[finish.Channels.Length];
+                for (long i = 0; i < (finish.Channels.Length == 1 ? 0 : count); i++)
+                {
+                    vectors[finish.Ordinal.At(i) / analog.Matrix!.VectorsPerRow % finish.Channels.Length]++;
+                }
+
                 for (int c = 0; c < finish.Channels.Length; c++)
                 {
-                    long vectors = finish.Channels.Length == 1
-                        ? count
-                        : Enumerable.Range(0, (int)count).LongCount(i => finish.Ordinal.At(i) / analog.Matrix!.VectorsPerRow % finish.Channels.Length == c);
-                    Send(finish.Channels[c], vectors, chip);
+                    Send(finish.Channels[c], vectors[c], chip);
                 }
 
                 break;

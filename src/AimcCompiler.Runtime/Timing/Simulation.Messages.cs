@@ -16,15 +16,12 @@ internal sealed partial class Simulation
         }
 
         long sent = left;
-        for (int hop = channel.FirstHop; hop >= 0; hop = _messages.Hop(hop).Next)
+        for (int hop = _messages.FirstHop(index, state.Inference); hop >= 0; hop = _messages.Hop(hop).Next)
         {
             left = Math.Max(left, Hop(message, hop, sent));
         }
 
-        for (int receiver = channel.FirstLocal; receiver >= 0; receiver = _messages.Receiver(receiver).NextAtHop)
-        {
-            ArriveAt(message, receiver, sent);
-        }
+        Land(message, channel.FirstLocal, sent);
 
         state.Resume = left;
     }
@@ -46,11 +43,7 @@ internal sealed partial class Simulation
         }
 
         long end = hop.Resource >= 0 ? start + hop.Duration : head;
-        for (int receiver = hop.FirstReceiver; receiver >= 0; receiver = _messages.Receiver(receiver).NextAtHop)
-        {
-            ArriveAt(message, receiver, end + hop.Delay);
-        }
-
+        Land(message, hop.FirstLanding, end + hop.Delay);
         if (hop.FirstChild >= 0)
         {
             if (start == head)
@@ -93,6 +86,15 @@ internal sealed partial class Simulation
         }
     }
 
+    /// <summary>The tail of a message is at the receivers of a hop.</summary>
+    private void Land(int message, int first, long time)
+    {
+        for (int landing = first; landing >= 0; landing = _messages.LandingOf(landing).Next)
+        {
+            ArriveAt(message, _messages.LandingOf(landing).Receiver, time);
+        }
+    }
+
     private void ArriveAt(int message, int receiver, long time)
     {
         int port = _messages.Receiver(receiver).Port;
@@ -117,8 +119,31 @@ internal sealed partial class Simulation
 
     private void Arrive(int index, int receiver)
     {
+        ref var at = ref _messages.Receiver(receiver);
         ref var message = ref _messages.Message(index);
-        int target = _messages.Receiver(receiver).Buffer;
+        if (_messages[message.Channel].Turns is null)
+        {
+            Count(index, at.Buffer);
+            return;
+        }
+
+        if (message.Number != at.Next)
+        {
+            (at.Early ??= []).Add(index);
+            return;
+        }
+
+        // It counts, and those that it kept waiting.
+        for (int next = index; next >= 0; next = _messages.TakeEarly(receiver))
+        {
+            at.Next++;
+            Count(next, at.Buffer);
+        }
+    }
+
+    private void Count(int index, int target)
+    {
+        ref var message = ref _messages.Message(index);
         if (target >= 0)
         {
             Deliver(in message, target);

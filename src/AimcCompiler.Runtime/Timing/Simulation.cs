@@ -158,7 +158,7 @@ internal sealed partial class Simulation
         _table.Digest(digest, ended);
         _rows.Digest(digest, _lines, ended);
         _sums.Digest(digest, _lines, _now);
-        _messages.Digest(digest);
+        _messages.Digest(digest, ended);
         Times.Digest(digest, _now);
         foreach (var entry in _events.ToArray())
         {
@@ -170,6 +170,7 @@ internal sealed partial class Simulation
                 digest.Add(message.Channel);
                 digest.Add(message.Row);
                 digest.Add(message.Inference - ended);
+                digest.Add(_messages[message.Channel].Number - message.Number);
             }
             else
             {

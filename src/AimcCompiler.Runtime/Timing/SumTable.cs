@@ -1,5 +1,4 @@
 using AimcCompiler.Binary;
-using AimcCompiler.Core;
 
 namespace AimcCompiler.Runtime;
 
