@@ -22,6 +22,8 @@ internal static class MappingSurvey
         ImmutableArray<LayerSurvey> surveys = [.. Enumerable.Range(0, program.Layers.Length).Select(i => new LayerSurvey(program, i))];
         NetworkCost cost = CostOf(program, surveys);
         long tilesUsed = BoundSurvey.TilesUsed(program);
+        long tilesLoaded = BoundSurvey.TilesLoaded(program);
+        var segments = SegmentSurvey.Of(program);
         long cellsOfTile = (long)program.Chip.Tile.Rows * program.Chip.Tile.Columns;
         long cellsUsed = surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => s.CellsUsed);
         long analogMacs = surveys.Sum(s => s.Macs);
@@ -40,8 +42,8 @@ internal static class MappingSurvey
             TilesUsed = tilesUsed,
             TilesTotal = TilesTotal(program),
             CellsUsed = cellsUsed,
-            CellsOfUsedTiles = tilesUsed * cellsOfTile,
-            Utilization = tilesUsed == 0 ? null : cellsUsed / ((double)tilesUsed * cellsOfTile),
+            CellsOfUsedTiles = tilesLoaded * cellsOfTile,
+            Utilization = tilesLoaded == 0 ? null : cellsUsed / ((double)tilesLoaded * cellsOfTile),
             AnalogMacs = analogMacs,
             DigitalMacs = digitalMacs,
             AnalogMacShare = Share(analogMacs, analogMacs + digitalMacs),
@@ -58,8 +60,10 @@ internal static class MappingSurvey
             DigitalOperations = program.Partitions.Sum(p => p.Operations),
             Nodes = [.. program.Nodes.Select(n => NodeOf(program, n))],
             Layers = [.. surveys.Zip(cost.Layers, (s, c) => LayerOf(program, s, c))],
-            Estimate = EstimateSurvey.Of(program, cost),
-            Bounds = Bounds(program, surveys, cost, tilesUsed),
+            Estimate = EstimateSurvey.Of(program, cost, segments),
+            Bounds = Bounds(program, surveys, cost, tilesLoaded),
+            Segments = segments,
+            SegmentBatch = program.SegmentBatch,
             Findings = [.. Findings(program, surveys)],
         };
     }
@@ -137,9 +141,9 @@ internal static class MappingSurvey
             return [];
         }
 
-        if (program.Schedule is { } schedule)
+        if (BoundSurvey.TargetOf(program) is { } target)
         {
-            return BoundSurvey.ReportsOf(BoundSurvey.Of(program), schedule.Target);
+            return BoundSurvey.ReportsOf(BoundSurvey.Of(program), target);
         }
 
         long leastTiles = BoundSurvey.LeastTiles(program);
