@@ -272,7 +272,8 @@ public static class PlaceTiles
                 $"{graph.Source.Header.FileName}: node '{layer.Name}' ({layer.Op})",
                 FormattableString.Invariant(
                     $"needs {tiles} tiles, {free} of {capacity} are free on {(chips == 1 ? "chip" : FormattableString.Invariant($"{chips} chips"))} '{chip.Name}'; the model needs {needed}"),
-                [.. levers]) { Alternatives = alternatives });
+                [.. levers])
+            { Alternatives = alternatives });
             return;
         }
     }

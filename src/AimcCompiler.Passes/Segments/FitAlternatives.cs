@@ -204,6 +204,7 @@ internal static class FitAlternatives
             UsedCells: Each(cells * geometry.PhysicalRowsPerWeight * geometry.PhysicalColumnsPerWeight, rounds),
             Macs: layer.Macs)
         {
+            Tiles = PlaceTiles.TilesOf(layer with { SharesTilesOf = null }),
             UnsignedCodes = InputEncoding.Of(tile.Input, layer.InputIsNonNegative).IsUnsigned,
         };
     }

@@ -24,6 +24,7 @@ internal static class PlaceSegments
                 return placers[segment](layer) with { Segment = segment };
             }),
             plan.Chips,
-            []) { Plan = plan, MappedSegments = mapped };
+            [])
+        { Plan = plan, MappedSegments = mapped };
     }
 }
