@@ -32,6 +32,11 @@ public static class TimingSimulator
             throw new DiagnosticException(Descriptors.InvalidOption, "inferences", $"{wrong.Inferences} is not 1 .. {1 << 20}");
         }
 
+        if (!program.SegmentSchedules.IsEmpty)
+        {
+            return [.. options.Select(o => SegmentTiming.Run(program, o, cancellation))];
+        }
+
         ScheduleFacts facts = new(program, ScheduleOf(program));
         var results = new TimingResult[options.Length];
         try
@@ -124,6 +129,7 @@ public static class TimingSimulator
                     run.Times.IsUsed(i) ? [.. run.Times.Timeline(i, run.Ended[last], Slices)] : [])),
             ],
             Stalls = hasSpan && run.Log is not null ? [.. StallsOf(facts.Schedule, run, run.Log, window, span)] : [],
+            SpanS = isTimed ? (run.Ended[last] - run.Started[0]) * 1e-12 : null,
             SliceS = isTimed ? run.Ended[last] * 1e-12 / Slices : 0,
             MostLoadedLink = traffic.MostLoaded is { } most ? (chip.LinkName(most.Chip, most.Link), most.Bytes) : null,
             NotModelled = [.. NotModelled(program, facts.Schedule, options, chip, isTimed)],
