@@ -11,7 +11,7 @@ namespace AimcCompiler.Tests.Passes;
 [Trait("Category", "Long")]
 public sealed class PimcompTests(ITestOutputHelper output)
 {
-    private static readonly CompileOptions s_options = new() { Target = MappingTarget.Throughput, SharesWeights = false };
+    private static readonly CompileOptions s_options = new() { Target = MappingTarget.Throughput, SharesWeights = false, Zeros = ZeroPolicy.Program };
 
     /// <summary>The most loaded link stays within what was measured of the best cut, above the 1.25 that is aimed at: messages are whole, and partial sums that must add in their order pass as one flow of a copy, which no two paths share.</summary>
     [SharedTheory]
