@@ -16,10 +16,10 @@ public enum FallbackPolicy
     Segments,
 }
 
-/// <summary>Whether small matrices share a tile. With copies for a target every bundle has its own.</summary>
+/// <summary>Whether small matrices share a tile.</summary>
 public enum TileSharing
 {
-    /// <summary>Where the chip would be too small.</summary>
+    /// <summary>Where the chip would be too small, and for throughput where the interval becomes shorter.</summary>
     WhenNeeded,
     Never,
     Always,
