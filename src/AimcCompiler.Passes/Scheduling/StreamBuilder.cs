@@ -315,10 +315,10 @@ internal sealed class StreamBuilder
     private ImmutableArray<Channel> Routed()
     {
         int[] far = [.. Enumerable.Range(0, _channels.Count).Where(c => !_messages[c].Receivers.IsEmpty)];
-        var hops = RouteMessages.Run(_capacity.Topology, Array.ConvertAll(far, c => _messages[c]), _capacity.Ports[0], _capacity.Multicasts);
-        foreach (var (channel, path) in far.Zip(hops))
+        var routes = RouteMessages.Run(_capacity.Topology, Array.ConvertAll(far, c => _messages[c]), _capacity.Ports[0], _capacity.Multicasts);
+        foreach (var (channel, paths) in far.Zip(routes))
         {
-            _channels[channel] = _channels[channel] with { Hops = path };
+            _channels[channel] = _channels[channel] with { Hops = paths.Hops, Turns = paths.Turns };
         }
 
         return [.. _channels];
