@@ -178,6 +178,8 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Groups = layer.Groups,
             Rows = layer.Rows,
             Columns = layer.Columns,
+            KeptRows = layer.KeptRows is { } rows ? new KeptLines(rows.Total, [.. rows.Indices]) : null,
+            KeptColumns = layer.KeptColumns is { } columns ? new KeptLines(columns.Total, [.. columns.Indices]) : null,
             Packing = EnumNames.Convert<DepthwisePolicy>(layer.Packing),
             SharesTilesOf = layer.HasSharesTilesOf ? layer.SharesTilesOf : null,
             SampleAxis = layer.SampleAxis,

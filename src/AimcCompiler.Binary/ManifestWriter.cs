@@ -73,6 +73,13 @@ internal static class ManifestWriter
         return result;
     }
 
+    private static Proto.KeptLines ToProto(KeptLines kept)
+    {
+        var result = new Proto.KeptLines { Total = kept.Total };
+        result.Indices.AddRange(kept.Indices);
+        return result;
+    }
+
     private static Proto.Layer ToProto(MappedLayer layer, Func<SectionKind, ReadOnlyMemory<byte>, uint> add)
     {
         var result = new Proto.Layer
@@ -92,6 +99,16 @@ internal static class ManifestWriter
             Copies = layer.Copies,
             SampleAxis = layer.SampleAxis,
         };
+        if (layer.KeptRows is { } rows)
+        {
+            result.KeptRows = ToProto(rows);
+        }
+
+        if (layer.KeptColumns is { } columns)
+        {
+            result.KeptColumns = ToProto(columns);
+        }
+
         if (layer.SharesTilesOf is { } owner)
         {
             result.SharesTilesOf = owner;

@@ -125,6 +125,18 @@ public sealed record MappedLayer
     /// <summary>N: outputs of one group's matrix.</summary>
     public required int Columns { get; init; }
 
+    /// <summary>The rows of the model's matrix that these are; null = all. A vector's other elements meet zeros alone.</summary>
+    public KeptLines? KeptRows { get; init; }
+
+    /// <summary>The columns of the model's matrix that these are; null = all. What the model has at another is the bias.</summary>
+    public KeptLines? KeptColumns { get; init; }
+
+    /// <summary>Inputs of one group of the model's matrix: what the view counts.</summary>
+    public int ModelRows => KeptRows?.Total ?? Rows;
+
+    /// <summary>Outputs of one group of the model's matrix.</summary>
+    public int ModelColumns => KeptColumns?.Total ?? Columns;
+
     /// <summary>How the groups share tiles; Digital means: each group has its own.</summary>
     public required DepthwisePolicy Packing { get; init; }
 
@@ -140,7 +152,7 @@ public sealed record MappedLayer
     /// <summary>w = scale * code / MaxCode (or scale * u): one for the matrix, or Groups x N.</summary>
     public required ImmutableArray<float> Scales { get; init; }
 
-    /// <summary>Groups x N, or empty.</summary>
+    /// <summary>Groups x <see cref="ModelColumns"/>, or empty.</summary>
     public required ImmutableArray<float> Bias { get; init; }
 
     /// <summary>The compiler proved the input non-negative.</summary>

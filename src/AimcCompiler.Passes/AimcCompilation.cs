@@ -26,6 +26,7 @@ public static class AimcCompilation
         ("partition-graph", "each node to tiles, digital units or host, with the reason"),
         ("lower-to-mvm", "each product to a weight matrix and a view of the input; recurrent operators to time loops"),
         ("quantize-weights", "weights to codes of the chip's bits, or contents of analog cells"),
+        ("skip-zeros", "rows and columns of zeros left out"),
         ("encode", "sign encoding: differential pair or offset"),
         ("slice-bits", "codes to digits that a cell can hold"),
         ("split-weights", "matrices to blocks that fit a tile"),
@@ -62,19 +63,28 @@ public static class AimcCompilation
         // After calibrate: the proof needs the shapes that it found.
         var freed = runner.Run("free-batch", () => FreeBatch.Run(calibrated, options), Verify, Print);
         ImmutableHashSet<NodeId> unplaced = [];
+        ImmutableHashSet<NodeId> zeros = [];
         PlacedGraph placed;
         StagedGraph staged;
         while (true)
         {
             var partitioned = runner.Run(
                 "partition-graph",
-                () => PartitionGraph.Run(freed, options, diagnostics, unplaced),
+                () => PartitionGraph.Run(freed, options, diagnostics, unplaced, zeros),
                 Verify,
                 p => IrPrinter.Print(p.Graph, n => IrPrinter.Note(p.Homes[n.Id])));
             var lowered = runner.Run("lower-to-mvm", () => LowerToMvm.Run(partitioned, chip, options, diagnostics), IrVerifier.Verify, IrPrinter.Print);
             // Before splitting: row blocks of a column share its scale, so that their partial sums add as integers.
             var quantized = runner.Run("quantize-weights", () => QuantizeWeights.Run(lowered, chip), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
-            var encoded = runner.Run("encode", () => Encode.Run(quantized, chip), IrVerifier.Verify, IrPrinter.Print);
+            // After quantizing: what rounds to zero is zero.
+            var kept = runner.Run("skip-zeros", () => SkipZeros.Run(quantized, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+            if (SkipZeros.NodesOfZeros(kept, options) is { IsEmpty: false } nothing)
+            {
+                zeros = zeros.Union(nothing);
+                continue;
+            }
+
+            var encoded = runner.Run("encode", () => Encode.Run(kept, chip), IrVerifier.Verify, IrPrinter.Print);
             var sliced = runner.Run("slice-bits", () => SliceBits.Run(encoded), IrVerifier.Verify, IrPrinter.Print);
             // After slicing: how many columns of a matrix fit a tile depends on the slices.
             var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);

@@ -22,6 +22,16 @@ public enum TileSharing
     Always,
 }
 
+/// <summary>What becomes of weights that are zero: code 0 on chips whose weights are codes, exactly 0 on analog cells.</summary>
+public enum ZeroPolicy
+{
+    /// <summary>Rows, columns and blocks of zeros are not on tiles.</summary>
+    Skip,
+
+    /// <summary>They are programmed as any others, with the noise of their cells.</summary>
+    Program,
+}
+
 /// <summary>What is mapped how; the user's choices (docs: cli.md).</summary>
 public sealed record CompileOptions
 {
@@ -51,6 +61,9 @@ public sealed record CompileOptions
 
     /// <summary>Layers with equal weights share their tiles.</summary>
     public bool SharesWeights { get; init; } = true;
+
+    /// <summary>Whether weights that are zero take cells.</summary>
+    public ZeroPolicy Zeros { get; init; } = ZeroPolicy.Skip;
 
     /// <summary>Nodes that must be on tiles, by name.</summary>
     public ImmutableArray<string> Analog { get; init; } = [];

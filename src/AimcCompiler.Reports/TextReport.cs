@@ -66,6 +66,11 @@ public static class TextReport
         string weights = layer.WeightBits is { } bits ? Text($"{bits} bits") : "analog";
         string cells = detail.CellBits is { } cellBits ? Text($"{Slices(layer.Slices)} of {cellBits} bits ({Name(detail.Slicing)})") : "one analog cell";
         Line(console, Text($"weights     {weights}, {cells}, {Name(detail.Encoding.Sign)} in {Name(detail.Encoding.PairAxis)}, subtracted {Name(detail.Encoding.Subtract)}, {detail.Scales} {(detail.Scales == 1 ? "scale" : "scales")}"));
+        if (layer.Zeros is { } zeros)
+        {
+            Line(console, Text($"zeros       {Count(zeros.Rows, "row")}, {Count(zeros.Columns, "column")} and {Count(zeros.Blocks, "block")} are not on tiles, {Quantity.Count(zeros.Weights)} weights in all"));
+        }
+
         string scale = layer.Input.Scale is { } s ? Text($"scale {s:G6}") : "scale per vector or not calibrated";
         Line(console, Text($"input       {BitsOf(layer.Input.Bits)}, {Name(layer.Input.Scheme)}, {Count(layer.Input.Pulses, "pulse")}, {(layer.Input.Unsigned ? "unsigned" : "signed")}, {scale}"));
         string needs = layer.Adc.LosslessBits is { } lossless

@@ -163,8 +163,8 @@ public static partial class ScheduleVerifier
                 Check(
                     matrix.Columns == (long)layer.Groups * layer.Columns, $"{name} has {matrix.Columns} columns, its layer {layer.Groups} groups of {layer.Columns}");
                 Check(
-                    _graph.Values[stage.Output].ElementsPerRow == (long)matrix.VectorsPerRow * matrix.Columns,
-                    $"{name} writes rows of {_graph.Values[stage.Output].ElementsPerRow} elements, {matrix.VectorsPerRow} vectors of {matrix.Columns} columns");
+                    _graph.Values[stage.Output].ElementsPerRow == (long)matrix.VectorsPerRow * layer.Groups * layer.ModelColumns,
+                    $"{name} writes rows of {_graph.Values[stage.Output].ElementsPerRow} elements, {matrix.VectorsPerRow} vectors of {(long)layer.Groups * layer.ModelColumns} columns");
                 int owner = matrix.SharesTilesOf is { } shared ? _graph.Stages[shared].Unit : stage.Unit;
                 Check(
                     (program.Layers[owner].SharesTilesOf ?? owner) == (layer.SharesTilesOf ?? stage.Unit), $"{name} is on the tiles of layer {owner}, its layer on others");

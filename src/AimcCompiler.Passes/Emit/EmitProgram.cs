@@ -140,7 +140,7 @@ public static class EmitProgram
             }
 
             var model = ModelWriter.ExtractModel(graph, cluster, reads, writes);
-            long operations = (long)Math.Min(ProgramVerifier.MaximumCount, cluster.Sum(n => (double)DigitalWork.Operations(graph, n)));
+            long operations = (long)Math.Min(ProgramVerifier.MaximumCount, cluster.Sum(n => (double)DigitalWork.Operations(graph, n, analog.Homes[n.Id])));
             steps.Add(new Step([.. reads], [.. writes], _ =>
             {
                 partitions.Add(new DigitalPartition
@@ -233,6 +233,8 @@ public static class EmitProgram
             Groups = m.Groups,
             Rows = m.Rows,
             Columns = m.Columns,
+            KeptRows = m.KeptRows,
+            KeptColumns = m.KeptColumns,
             Packing = split.Packing,
             Centers = encoded.Centers,
             Weights = WeightsOf(encoded),
