@@ -99,6 +99,9 @@ internal sealed class MessageRouter
 
         public required long Bytes { get; init; }
 
+        /// <summary>What comes to its begin from another chip, the needs of the port included.</summary>
+        public required long Entering { get; init; }
+
         /// <summary>Legs on other chips, which begin where this one reaches the port.</summary>
         public List<Leg> Onward { get; } = [];
 
@@ -132,11 +135,11 @@ internal sealed class MessageRouter
         trip.First.Add(first);
         foreach (var group in others)
         {
-            first.Onward.Add(NewLeg(trip, group.Key, _port, group, message.Bytes));
+            first.Onward.Add(NewLeg(trip, group.Key, _port, [.. group], message.Bytes));
         }
     }
 
-    private Leg NewLeg(Trip trip, int chip, int from, IEnumerable<(int Core, long Bytes)> receivers, long bytes)
+    private Leg NewLeg(Trip trip, int chip, int from, IReadOnlyCollection<(int Core, long Bytes)> receivers, long bytes)
     {
         Leg leg = new()
         {
@@ -145,6 +148,7 @@ internal sealed class MessageRouter
             From = from,
             Receivers = [.. receivers.Where(r => r.Core != from).OrderBy(r => _topology.Hops(from, r.Core)).ThenBy(r => r.Core)],
             Bytes = bytes,
+            Entering = Math.Min(bytes, receivers.Sum(r => r.Bytes)),
         };
         trip.Legs.Add(leg);
         _legs.Add(leg);
@@ -381,8 +385,7 @@ internal sealed class MessageRouter
         int atPort = Write(leg, turn, -1, hops);
         foreach (var next in leg.Onward)
         {
-            long bytes = Math.Min(leg.Bytes, next.Receivers.Sum(r => r.Bytes));
-            hops.Add(new ChannelHop(-1, next.Chip, atPort, bytes));
+            hops.Add(new ChannelHop(-1, next.Chip, atPort, next.Entering));
             Write(next, turn, hops.Count - 1, hops);
         }
     }

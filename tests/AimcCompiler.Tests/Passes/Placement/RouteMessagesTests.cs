@@ -181,6 +181,13 @@ public sealed class RouteMessagesTests
     }
 
     [Fact]
+    public void ThePortOfAnotherChipReceives()
+    {
+        var hops = RouteMessages.Run(new MeshTopology(1, 4), [new RoutedMessage(0, [(4, 8)], 8, 1)], 0, true)[0].Hops;
+        Assert.Equal(new ChannelHop(-1, 1, -1, 8), Assert.Single(hops));
+    }
+
+    [Fact]
     public void WithinACoreNothingPasses() => Assert.Empty(RouteMessages.Run(s_mesh, [new RoutedMessage(3, [(3, 8)], 8, 1)], 0, true)[0].Hops);
 
     private static RoutedMessage[] Messages(int seed, int cores)
