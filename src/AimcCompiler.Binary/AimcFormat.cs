@@ -14,6 +14,9 @@ internal static class AimcFormat
     /// <summary>The first version whose programs say how they run on their cores.</summary>
     public const uint FirstWithSchedule = 4;
 
+    /// <summary>The first version whose programs may be on the tiles piece by piece.</summary>
+    public const uint FirstWithSegments = 5;
+
     public const int Alignment = 64;
 
     public const int HashBytes = 32;

@@ -44,6 +44,8 @@ internal static class ManifestWriter
             manifest.Schedule = ScheduleWriter.Divide(schedule, Add);
         }
 
+        manifest.SegmentSchedules.AddRange(program.SegmentSchedules.Select(s => ScheduleWriter.Divide(s, Add)));
+        manifest.SegmentBatch = program.SegmentBatch == 1 ? 0 : program.SegmentBatch;
         if (program.NotScheduled is { } reason)
         {
             manifest.NotScheduled = reason;
@@ -97,6 +99,7 @@ internal static class ManifestWriter
             NoiseKey = layer.NoiseKey,
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Copies,
+            Segment = layer.Segment,
             SampleAxis = layer.SampleAxis,
         };
         if (layer.KeptRows is { } rows)

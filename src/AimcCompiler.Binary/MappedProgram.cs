@@ -56,6 +56,29 @@ public sealed record MappedProgram
     /// <summary>Why there is no schedule; null = there is one.</summary>
     public string? NotScheduled { get; init; }
 
+    /// <summary>How each segment runs, where there are several: then <see cref="Schedule"/> is null. Empty = one segment, or <see cref="NotScheduled"/>.</summary>
+    public ImmutableArray<ProgramSchedule> SegmentSchedules { get; init; } = [];
+
+    /// <summary>Inferences that pass a segment before the next is loaded.</summary>
+    public int SegmentBatch { get; init; } = 1;
+
+    /// <summary>How often tiles are loaded for one batch; 1 = everything is on them at once.</summary>
+    public int Segments => Layers.IsEmpty ? 1 : Layers.Max(l => l.Segment) + 1;
+
+    /// <summary>The segment of each instruction: that of its layer; digital work belongs to the layer before it.</summary>
+    public ImmutableArray<int> SegmentOfInstructions()
+    {
+        var segments = ImmutableArray.CreateBuilder<int>(Instructions.Length);
+        int segment = 0;
+        foreach (var instruction in Instructions)
+        {
+            segment = (instruction is LoopInstruction loop ? loop.Body : [instruction]).OfType<MvmInstruction>().Select(m => Layers[m.Layer].Segment).LastOrDefault(segment);
+            segments.Add(segment);
+        }
+
+        return segments.MoveToImmutable();
+    }
+
     /// <summary>The compiler proved that the samples of a batch do not meet: any number of them can run together.</summary>
     public bool SamplesAreIndependent { get; init; }
 
@@ -171,6 +194,9 @@ public sealed record MappedLayer
 
     /// <summary>Copies that take vectors in turn.</summary>
     public required int Copies { get; init; }
+
+    /// <summary>When it is on the tiles: segments are loaded one after the other.</summary>
+    public int Segment { get; init; }
 }
 
 /// <summary>A part of a layer's weights that stands on one tile.</summary>

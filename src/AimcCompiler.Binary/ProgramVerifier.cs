@@ -29,12 +29,13 @@ namespace AimcCompiler.Binary;
 /// chips, inside its rows and columns (each weight taking its physical rows and columns).</item>
 /// <item>Row blocks: number r begins where number r - 1 ends, in every group and copy alike, and the last ends the rows.</item>
 /// <item>Cover: in each copy the blocks hold no weight twice, and those that none holds are zero in their cells.</item>
-/// <item>Tiles: no two blocks share a cell.</item>
+/// <item>Tiles: no two blocks of a segment share a cell.</item>
 /// <item>Conversions: on a chip with flip, granular ADC and unsigned pulses, whose ADC takes what the flip rule lets through (half of a
 /// tile's full scale), no column sum exceeds the ADC.</item>
 /// <item>Partitions: names are not empty and unique, models and pieces of their weights are not empty, inputs and outputs name values, no output twice, at least one.</item>
 /// <item>Instructions: each layer and each partition runs exactly once, in the program or in the body of one loop; every value is written once, before it is read;
 /// inputs are never written; outputs are written, or are inputs. What exists inside a loop is not read behind it; a loop has no loop inside.</item>
+/// <item>Segments: layers run segment after segment, none left out, loops and the layers on the same tiles whole; at least one inference passes each, and the only one once.</item>
 /// <item>Nodes: names are not empty, homes and reasons are known, counts are not negative, layers exist.</item>
 /// <item>Schedule: what <see cref="ScheduleVerifier"/> says.</item>
 /// </list></summary>
@@ -85,13 +86,42 @@ public static partial class ProgramVerifier
         VerifyConversions(program);
         VerifyPartitions(program);
         VerifyInstructions(program);
+        VerifySegments(program);
         VerifyNodes(program);
         VerifySchedule(program);
     }
 
+    /// <summary>Instructions know layers that there are.</summary>
+    private static void VerifySegments(MappedProgram program)
+    {
+        int last = -1;
+        foreach (Instruction instruction in program.Instructions)
+        {
+            int[] segments = [.. (instruction is LoopInstruction loop ? loop.Body : [instruction]).OfType<MvmInstruction>().Select(m => program.Layers[m.Layer].Segment)];
+            Check(segments.Distinct().Count() <= 1, "the layers of a loop are in several segments");
+            if (segments is [var segment, ..])
+            {
+                Check(segment >= 0 && (segment == last || segment == last + 1), $"a layer of segment {segment} runs after {(last < 0 ? "none" : FormattableString.Invariant($"one of segment {last}"))}");
+                last = segment;
+            }
+        }
+
+        Check(program.SegmentBatch is >= 1 and <= 1 << 20, $"{program.SegmentBatch} inferences pass a segment, 1 to {1 << 20} are allowed");
+        Check(program.Segments > 1 || program.SegmentBatch == 1, $"{program.SegmentBatch} inferences pass the only segment");
+
+        foreach (MappedLayer layer in program.Layers.Where(l => l.SharesTilesOf is { } owner && program.Layers[owner].Segment != l.Segment))
+        {
+            Check(false, $"{NameOf(layer)} of segment {layer.Segment} shares the tiles of {NameOf(program.Layers[layer.SharesTilesOf!.Value])} of another");
+        }
+    }
+
     private static void VerifySchedule(MappedProgram program)
     {
-        Check(program.Schedule is null || program.NotScheduled is null, "the program has a schedule and a reason why it has none");
+        Check((program.Schedule is null && program.SegmentSchedules.IsEmpty) || program.NotScheduled is null, "the program has a schedule and a reason why it has none");
+        Check(
+            program.SegmentSchedules.IsEmpty || (program.SegmentSchedules.Length == program.Segments && program.Segments > 1),
+            $"the program has {program.SegmentSchedules.Length} schedules of segments, {program.Segments} segments");
+        Check(program.Schedule is null || program.Segments == 1, $"the program has one schedule for {program.Segments} segments");
         Check(program.NotScheduled is null || IsName(program.NotScheduled), "the reason why there is no schedule has no words");
         ScheduleVerifier.Verify(program);
     }
@@ -583,17 +613,17 @@ public static partial class ProgramVerifier
     {
         var geometry = new TileGeometry(program.Chip.Tile);
         var placed = program.Layers.Where(l => l.SharesTilesOf is null).SelectMany(layer => layer.Blocks.Select(block => (Layer: layer, Block: block)))
-            .OrderBy(p => (p.Block.Tile, p.Block.TileRow, p.Block.TileColumn));
+            .OrderBy(p => (p.Layer.Segment, p.Block.Tile, p.Block.TileRow, p.Block.TileColumn));
 
         // Per physical column of the tile at hand: the row below the lowest cell taken so far, and by whom.
         int[] ends = new int[program.Chip.Tile.Columns];
         MappedLayer?[] owners = new MappedLayer?[program.Chip.Tile.Columns];
-        int tile = -1;
+        (int Segment, int Tile) tile = (0, -1);
         foreach (var (layer, block) in placed)
         {
-            if (block.Tile != tile)
+            if ((layer.Segment, block.Tile) != tile)
             {
-                tile = block.Tile;
+                tile = (layer.Segment, block.Tile);
                 Array.Clear(ends);
             }
 
@@ -604,7 +634,7 @@ public static partial class ProgramVerifier
                 if (ends[c] > block.TileRow)
                 {
                     throw new InvalidIrException(
-                        $"blocks of {NameOf(owners[c]!)} and {NameOf(layer)} share the cell of row {block.TileRow} and column {c} of tile {tile}");
+                        $"blocks of {NameOf(owners[c]!)} and {NameOf(layer)} share the cell of row {block.TileRow} and column {c} of tile {block.Tile}");
                 }
 
                 ends[c] = end;

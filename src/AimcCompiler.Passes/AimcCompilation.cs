@@ -8,7 +8,11 @@ namespace AimcCompiler.Passes;
 
 /// <param name="Program">The mapped program.</param>
 /// <param name="Warnings">Findings that did not stop it.</param>
-public sealed record CompilationResult(MappedProgram Program, ImmutableArray<Diagnostic> Warnings);
+public sealed record CompilationResult(MappedProgram Program, ImmutableArray<Diagnostic> Warnings)
+{
+    /// <summary>Where the chip has too few tiles: what could have been done, and what was; empty = everything fits.</summary>
+    public ImmutableArray<FitAlternative> Alternatives { get; init; } = [];
+}
 
 /// <summary>The staircase: from an imported graph to a mapped program. The types order the passes.</summary>
 public static class AimcCompilation
@@ -31,6 +35,7 @@ public static class AimcCompilation
         ("slice-bits", "codes to digits that a cell can hold"),
         ("split-weights", "matrices to blocks that fit a tile"),
         ("find-stages", "layers and digital operators to a pipeline that passes rows"),
+        ("cut-segments", "for --fallback segments: what is on the tiles at a time"),
         ("replicate-layers", "for a target: copies of every layer"),
         ("pack-cores", "for a target: row groups of all copies to cores, homes of values"),
         ("place-cores", "for a target: cores to places on the chip"),
@@ -66,6 +71,7 @@ public static class AimcCompilation
         ImmutableHashSet<NodeId> zeros = [];
         PlacedGraph placed;
         StagedGraph staged;
+        ImmutableArray<FitAlternative> alternatives = [];
         while (true)
         {
             var partitioned = runner.Run(
@@ -90,10 +96,23 @@ public static class AimcCompilation
             var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
             // Before placement: row groups are what is placed.
             staged = runner.Run("find-stages", () => FindStages.Run(split, chip), VerifyStaged, StagePrinter.Print);
+            ImmutableArray<FitAlternative> ways = [];
+            if (PlaceTiles.IsTooBig(split, chip, options))
+            {
+                ways = FitAlternatives.Of(staged, chip, options);
+                alternatives = unplaced.IsEmpty ? ways : alternatives;
+                if (options.Fallback == FallbackPolicy.Segments
+                    && runner.Run("cut-segments", () => CutSegments.Run(staged, chip, options, out _), _ => { }, p => p is null ? "" : CutSegments.Print(p)) is { } plan)
+                {
+                    placed = runner.Run("place-tiles", () => PlaceSegments.Run(split, chip, options, plan, runner), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
+                    break;
+                }
+            }
+
             // Copies have their cores before blocks have their tiles.
             var mapped = MapCores.Run(staged, chip, options, runner);
             placed = runner.Run(
-                "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics, mapped), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
+                "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics, mapped, ways), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
             if (placed.Unplaced.IsEmpty)
             {
                 break;
@@ -107,11 +126,20 @@ public static class AimcCompilation
         var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration), ProgramVerifier.Verify, Print);
         // After emit: streams name layers and partitions by their index.
         var scheduled = placed.Mapped is { } placedStages ? staged with { Stages = placedStages.Stages } : staged;
-        program = runner.Run("schedule", () => ScheduleProgram.Run(program, scheduled, placed.Mapped?.Mapping), ScheduleVerifier.VerifyAndRun, Print);
+        program = runner.Run(
+            "schedule",
+            () => placed.Plan is { } segments
+                ? ScheduleProgram.Run(program, segments.Segments.Zip(placed.MappedSegments, (s, m) => (m?.Stages ?? s.Stages, m?.Mapping)))
+                : ScheduleProgram.Run(program, scheduled, placed.Mapped?.Mapping),
+            ScheduleVerifier.VerifyAndRun,
+            Print);
         Warn(program, diagnostics);
         TellOfEmbeddings(program, diagnostics);
         WarnOfClipping(program, diagnostics);
-        return new CompilationResult(program, [.. diagnostics.Diagnostics]);
+        return new CompilationResult(program, [.. diagnostics.Diagnostics])
+        {
+            Alternatives = [.. alternatives.Select(a => a with { IsChosen = a.Lever == (placed.Plan is not null ? "--fallback segments" : "--fallback digital") })],
+        };
     }
 
     /// <summary>The model with every product that is part of an operator taken out of it. Names of values are those of any program compiled from the model: what a layer

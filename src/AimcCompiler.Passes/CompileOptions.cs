@@ -11,6 +11,9 @@ public enum FallbackPolicy
 
     /// <summary>Run the layers with the fewest MACs per tile digitally.</summary>
     Digital,
+
+    /// <summary>Load the network piece by piece, each piece on all tiles.</summary>
+    Segments,
 }
 
 /// <summary>Whether small matrices share a tile. With copies for a target every bundle has its own.</summary>
@@ -39,6 +42,9 @@ public sealed record CompileOptions
     public int? Chips { get; init; } = 1;
 
     public FallbackPolicy Fallback { get; init; } = FallbackPolicy.Error;
+
+    /// <summary>Inferences that pass a segment before the next is loaded.</summary>
+    public int SegmentBatch { get; init; } = 1;
 
     public DepthwisePolicy Depthwise { get; init; } = DepthwisePolicy.Digital;
 

@@ -87,6 +87,15 @@ public sealed record MappingReport
 
     public required ImmutableArray<BoundReport> Bounds { get; init; }
 
+    /// <summary>What is on the tiles at a time, one after the other; empty = everything.</summary>
+    public ImmutableArray<SegmentReport> Segments { get; init; } = [];
+
+    /// <summary>Inferences that pass a segment before the next is loaded.</summary>
+    public int SegmentBatch { get; init; } = 1;
+
+    /// <summary>Of a compile for a chip with too few tiles: what could have been done, and what was.</summary>
+    public ImmutableArray<FitAlternative> Alternatives { get; init; } = [];
+
     /// <summary>Levers on the interval, best first; empty unless asked for, and without a schedule.</summary>
     public ImmutableArray<WhatIfReport> WhatIf { get; init; } = [];
 

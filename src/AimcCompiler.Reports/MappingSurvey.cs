@@ -23,6 +23,8 @@ internal static class MappingSurvey
         NetworkCost cost = CostOf(program, surveys);
         ImmutableArray<LayerReport> layers = [.. surveys.Zip(cost.Layers, (s, c) => LayerOf(program, s, c))];
         long tilesUsed = BoundSurvey.TilesUsed(program);
+        long tilesLoaded = BoundSurvey.TilesLoaded(program);
+        var segments = SegmentSurvey.Of(program);
         long cellsOfTile = (long)program.Chip.Tile.Rows * program.Chip.Tile.Columns;
         long cellsUsed = surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => s.CellsUsed);
         long analogMacs = surveys.Sum(s => s.Macs);
@@ -41,8 +43,8 @@ internal static class MappingSurvey
             TilesUsed = tilesUsed,
             TilesTotal = TilesTotal(program),
             CellsUsed = cellsUsed,
-            CellsOfUsedTiles = tilesUsed * cellsOfTile,
-            Utilization = tilesUsed == 0 ? null : cellsUsed / ((double)tilesUsed * cellsOfTile),
+            CellsOfUsedTiles = tilesLoaded * cellsOfTile,
+            Utilization = tilesLoaded == 0 ? null : cellsUsed / ((double)tilesLoaded * cellsOfTile),
             AnalogMacs = analogMacs,
             DigitalMacs = digitalMacs,
             AnalogMacShare = Share(analogMacs, analogMacs + digitalMacs),
@@ -59,8 +61,10 @@ internal static class MappingSurvey
             DigitalOperations = program.Partitions.Sum(p => p.Operations),
             Nodes = [.. program.Nodes.Select(n => NodeOf(program, n))],
             Layers = layers,
-            Estimate = EstimateSurvey.Of(program, cost),
-            Bounds = Bounds(program, surveys, cost, tilesUsed),
+            Estimate = EstimateSurvey.Of(program, cost, segments),
+            Bounds = Bounds(program, surveys, cost, tilesLoaded),
+            Segments = segments,
+            SegmentBatch = program.SegmentBatch,
             Findings = [.. Findings(program, surveys, layers)],
         };
     }
@@ -139,9 +143,9 @@ internal static class MappingSurvey
             return [];
         }
 
-        if (program.Schedule is { } schedule)
+        if (BoundSurvey.TargetOf(program) is { } target)
         {
-            return BoundSurvey.ReportsOf(BoundSurvey.Of(program), schedule.Target);
+            return BoundSurvey.ReportsOf(BoundSurvey.Of(program), target);
         }
 
         long leastTiles = BoundSurvey.LeastTiles(program);

@@ -34,6 +34,7 @@ public static class TextReport
         ArgumentNullException.ThrowIfNull(report);
         WriteVerdict(console, report);
         WriteFindings(console, report, all);
+        WriteSegments(console, report);
         WriteLayers(console, report, all);
         if (all)
         {
@@ -148,6 +149,42 @@ public static class TextReport
                 Line(console, $"  help: {Printable.Of(help, int.MaxValue)}", Weak);
             }
         }
+    }
+
+    private static void WriteSegments(IAnsiConsole console, MappingReport report)
+    {
+        string[] alternatives = [.. AlternativesText.Lines(report.Alternatives)];
+        if (alternatives.Length > 0)
+        {
+            Line(console, "");
+            WriteLines(console, alternatives);
+        }
+
+        if (report.Segments.IsEmpty)
+        {
+            return;
+        }
+
+        var table = new TextTable(
+            ("segment", true), ("layers", true), ("from", false), ("to", false), ("tiles", true), ("load", true), ("reload", true), ("interval", true), ("latency", true), ("crossing", true));
+        foreach (SegmentReport s in report.Segments)
+        {
+            table.Add(
+                Text($"{s.Segment}"),
+                Text($"{s.Layers.Length}"),
+                Printable.Of(s.Layers[0], WidestName),
+                Printable.Of(s.Layers[^1], WidestName),
+                Quantity.Count(s.Tiles),
+                Quantity.Of(s.ReloadBytes, "B"),
+                Quantity.Estimate(s.ReloadS, "s"),
+                Quantity.Estimate(s.IntervalS, "s"),
+                Quantity.Estimate(s.LatencyS, "s"),
+                Quantity.Of(s.CrossingBytes, "B"));
+        }
+
+        Line(console, "");
+        WriteTable(console, table);
+        Line(console, Text($"segments are loaded one after the other, {Count(report.SegmentBatch, "inference")} a load"), Weak);
     }
 
     private static void WriteLayers(IAnsiConsole console, MappingReport report, bool all)
@@ -285,10 +322,12 @@ public static class TextReport
         WriteTable(console, table);
     }
 
-    private static void WriteTable(IAnsiConsole console, TextTable table)
+    private static void WriteTable(IAnsiConsole console, TextTable table) => WriteLines(console, table.Lines());
+
+    private static void WriteLines(IAnsiConsole console, IEnumerable<string> lines)
     {
         bool isHeader = true;
-        foreach (string line in table.Lines())
+        foreach (string line in lines)
         {
             Line(console, line, isHeader ? Strong : Plain);
             isHeader = false;

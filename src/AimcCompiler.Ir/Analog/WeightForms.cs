@@ -188,7 +188,8 @@ public sealed record SplitMatrix(SlicedMatrix Sliced, DepthwisePolicy Packing, I
 /// <param name="Split">The blocks.</param>
 /// <param name="Places">Of the blocks of every copy, copy by copy.</param>
 /// <param name="Copies">How often the matrix is there.</param>
-public sealed record PlacedMatrix(SplitMatrix Split, ImmutableArray<BlockPlace> Places, int Copies = 1)
+/// <param name="Segment">When it is on the tiles; 0 = from the first on.</param>
+public sealed record PlacedMatrix(SplitMatrix Split, ImmutableArray<BlockPlace> Places, int Copies = 1, int Segment = 0)
 {
     public QuantizedMatrix Quantized => Split.Quantized;
 

@@ -179,7 +179,7 @@ public static class IrVerifier
         ArgumentNullException.ThrowIfNull(chip);
         Verify<PlacedMatrix>(graph);
         TileGeometry geometry = new(chip.Tile);
-        Dictionary<TileId, List<(int Row, int Column, int Rows, int Columns, string Name)>> used = [];
+        Dictionary<(int Segment, TileId Tile), List<(int Row, int Column, int Rows, int Columns, string Name)>> used = [];
         foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
         {
             var blocks = layer.Weights.Split.Blocks;
@@ -192,9 +192,9 @@ public static class IrVerifier
                 int columns = block.Groups * block.ColumnCount * geometry.PhysicalColumnsPerWeight;
                 Check(place.Tile.Value >= 0 && (chip.TilesPerChip is not { } tiles || place.Tile.Value < tiles * chips), $"7: a block of layer {layer.Id} stands on {place.Tile}, the chip has {chip.TilesPerChip * chips} tiles");
                 Check(place.Row >= 0 && place.Column >= 0 && place.Row + rows <= chip.Tile.Rows && place.Column + columns <= chip.Tile.Columns, $"7: a block of layer {layer.Id} of {rows} x {columns} stands at [{place.Row},{place.Column}], a tile has {chip.Tile.Rows} x {chip.Tile.Columns}");
-                if (!used.TryGetValue(place.Tile, out var others))
+                if (!used.TryGetValue((layer.Weights.Segment, place.Tile), out var others))
                 {
-                    used.Add(place.Tile, others = []);
+                    used.Add((layer.Weights.Segment, place.Tile), others = []);
                 }
 
                 foreach (var other in others)
