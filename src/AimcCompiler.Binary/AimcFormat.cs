@@ -6,13 +6,16 @@ namespace AimcCompiler.Binary;
 internal static class AimcFormat
 {
     /// <summary>The newest version this code reads, and the one it writes.</summary>
-    public const uint Version = 4;
+    public const uint Version = 5;
 
     /// <summary>The first version whose chip descriptions have every field; in older ones what is absent is off.</summary>
     public const uint FirstWithWholeChip = 4;
 
     /// <summary>The first version whose programs say how they run on their cores.</summary>
     public const uint FirstWithSchedule = 4;
+
+    /// <summary>The first version whose programs may be on the tiles piece by piece.</summary>
+    public const uint FirstWithSegments = 5;
 
     public const int Alignment = 64;
 

@@ -111,6 +111,16 @@ public static class Disassembler
                 yield return line;
             }
         }
+
+        for (int s = 0; s < program.SegmentSchedules.Length; s++)
+        {
+            yield return "";
+            yield return Text($"segment {s} of {program.Segments}, {program.SegmentBatch} {(program.SegmentBatch == 1 ? "inference" : "inferences")} a load");
+            foreach (string line in ScheduleDisassembler.Lines(program.SegmentSchedules[s]))
+            {
+                yield return line;
+            }
+        }
     }
 
     private static IEnumerable<string> Lines(MappedProgram program, Instruction instruction)
@@ -156,8 +166,10 @@ public static class Disassembler
     {
         string groups = layer.Groups == 1 ? "" : Text($"{layer.Groups} groups, {layer.Packing}, of ");
         yield return Text($"l{index} {Quoted.Of(layer.Name)} {Quoted.Of(layer.Op)}: v{layer.Input} -> v{layer.Output}");
-        yield return Text($"  view {layer.View}, {layer.VectorsPerInference} vectors, {layer.Copies} {(layer.Copies == 1 ? "copy" : "copies")}");
-        yield return Text($"  weights {groups}{layer.Rows} x {layer.Columns} {layer.Weights.Element}, {layer.Scales.Length} scales, {layer.Bias.Length} biases");
+        yield return Text($"  view {layer.View}, {layer.VectorsPerInference} vectors, {layer.Copies} {(layer.Copies == 1 ? "copy" : "copies")}{(layer.Segment > 0 ? Text($", segment {layer.Segment}") : "")}");
+        string rows = layer.KeptRows is { } r ? Text($" of {r.Total}") : "";
+        string columns = layer.KeptColumns is { } c ? Text($" of {c.Total}") : "";
+        yield return Text($"  weights {groups}{layer.Rows}{rows} x {layer.Columns}{columns} {layer.Weights.Element}, {layer.Scales.Length} scales, {layer.Bias.Length} biases");
         string ranges = layer.AdcRanges.IsEmpty ? "" : $", adc ranges {string.Join(' ', layer.AdcRanges.Select(r => Text($"{r}")))}";
         string scale = layer.InputScale is { } s ? Text($"{s}") : "none";
         yield return Text($"  input {(layer.InputIsNonNegative ? "non-negative" : "signed")}, scale {scale}{ranges}");

@@ -29,6 +29,11 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             throw new InvalidIrException($"a file of version {version} says something of a schedule");
         }
 
+        if (version < AimcFormat.FirstWithSegments && (manifest.SegmentSchedules.Count > 0 || manifest.SegmentBatch != 0 || manifest.Layers.Any(l => l.Segment != 0)))
+        {
+            throw new InvalidIrException($"a file of version {version} says something of segments");
+        }
+
         var program = new MappedProgram
         {
             Producer = manifest.Producer,
@@ -48,10 +53,12 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Preprocessing = manifest.HasPreprocessing ? manifest.Preprocessing : null,
             Fixed = [.. manifest.FixedInputs.Select(f => new FixedInput(f.Name, (TensorType)f.Type, [.. f.Shape], f.Text))],
             SamplesAreIndependent = manifest.SamplesAreIndependent,
+            SegmentBatch = manifest.SegmentBatch == 0 ? 1 : manifest.SegmentBatch == 1 ? throw new InvalidIrException("a segment batch of 1 is not written") : manifest.SegmentBatch,
         };
         program = program with
         {
             Schedule = manifest.Schedule is { } schedule ? ScheduleReader.Read(schedule, program.Layers, program.Chips, Section) : null,
+            SegmentSchedules = [.. manifest.SegmentSchedules.Select(s => ScheduleReader.Read(s, program.Layers, program.Chips, Section))],
             NotScheduled = hasSchedules ? manifest.HasNotScheduled ? manifest.NotScheduled : null : Older,
         };
         return _nextSection == sections.Count
@@ -178,6 +185,8 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Groups = layer.Groups,
             Rows = layer.Rows,
             Columns = layer.Columns,
+            KeptRows = layer.KeptRows is { } rows ? new KeptLines(rows.Total, [.. rows.Indices]) : null,
+            KeptColumns = layer.KeptColumns is { } columns ? new KeptLines(columns.Total, [.. columns.Indices]) : null,
             Packing = EnumNames.Convert<DepthwisePolicy>(layer.Packing),
             SharesTilesOf = layer.HasSharesTilesOf ? layer.SharesTilesOf : null,
             SampleAxis = layer.SampleAxis,
@@ -193,6 +202,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Centers = [.. layer.Centers],
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Copies,
+            Segment = layer.Segment,
         };
     }
 

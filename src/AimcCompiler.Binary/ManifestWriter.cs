@@ -44,6 +44,8 @@ internal static class ManifestWriter
             manifest.Schedule = ScheduleWriter.Divide(schedule, Add);
         }
 
+        manifest.SegmentSchedules.AddRange(program.SegmentSchedules.Select(s => ScheduleWriter.Divide(s, Add)));
+        manifest.SegmentBatch = program.SegmentBatch == 1 ? 0 : program.SegmentBatch;
         if (program.NotScheduled is { } reason)
         {
             manifest.NotScheduled = reason;
@@ -73,6 +75,13 @@ internal static class ManifestWriter
         return result;
     }
 
+    private static Proto.KeptLines ToProto(KeptLines kept)
+    {
+        var result = new Proto.KeptLines { Total = kept.Total };
+        result.Indices.AddRange(kept.Indices);
+        return result;
+    }
+
     private static Proto.Layer ToProto(MappedLayer layer, Func<SectionKind, ReadOnlyMemory<byte>, uint> add)
     {
         var result = new Proto.Layer
@@ -90,8 +99,19 @@ internal static class ManifestWriter
             NoiseKey = layer.NoiseKey,
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Copies,
+            Segment = layer.Segment,
             SampleAxis = layer.SampleAxis,
         };
+        if (layer.KeptRows is { } rows)
+        {
+            result.KeptRows = ToProto(rows);
+        }
+
+        if (layer.KeptColumns is { } columns)
+        {
+            result.KeptColumns = ToProto(columns);
+        }
+
         if (layer.SharesTilesOf is { } owner)
         {
             result.SharesTilesOf = owner;

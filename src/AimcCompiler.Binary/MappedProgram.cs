@@ -56,6 +56,29 @@ public sealed record MappedProgram
     /// <summary>Why there is no schedule; null = there is one.</summary>
     public string? NotScheduled { get; init; }
 
+    /// <summary>How each segment runs, where there are several: then <see cref="Schedule"/> is null. Empty = one segment, or <see cref="NotScheduled"/>.</summary>
+    public ImmutableArray<ProgramSchedule> SegmentSchedules { get; init; } = [];
+
+    /// <summary>Inferences that pass a segment before the next is loaded.</summary>
+    public int SegmentBatch { get; init; } = 1;
+
+    /// <summary>How often tiles are loaded for one batch; 1 = everything is on them at once.</summary>
+    public int Segments => Layers.IsEmpty ? 1 : Layers.Max(l => l.Segment) + 1;
+
+    /// <summary>The segment of each instruction: that of its layer; digital work belongs to the layer before it.</summary>
+    public ImmutableArray<int> SegmentOfInstructions()
+    {
+        var segments = ImmutableArray.CreateBuilder<int>(Instructions.Length);
+        int segment = 0;
+        foreach (var instruction in Instructions)
+        {
+            segment = (instruction is LoopInstruction loop ? loop.Body : [instruction]).OfType<MvmInstruction>().Select(m => Layers[m.Layer].Segment).LastOrDefault(segment);
+            segments.Add(segment);
+        }
+
+        return segments.MoveToImmutable();
+    }
+
     /// <summary>The compiler proved that the samples of a batch do not meet: any number of them can run together.</summary>
     public bool SamplesAreIndependent { get; init; }
 
@@ -125,6 +148,18 @@ public sealed record MappedLayer
     /// <summary>N: outputs of one group's matrix.</summary>
     public required int Columns { get; init; }
 
+    /// <summary>The rows of the model's matrix that these are; null = all. A vector's other elements meet zeros alone.</summary>
+    public KeptLines? KeptRows { get; init; }
+
+    /// <summary>The columns of the model's matrix that these are; null = all. What the model has at another is the bias.</summary>
+    public KeptLines? KeptColumns { get; init; }
+
+    /// <summary>Inputs of one group of the model's matrix: what the view counts.</summary>
+    public int ModelRows => KeptRows?.Total ?? Rows;
+
+    /// <summary>Outputs of one group of the model's matrix.</summary>
+    public int ModelColumns => KeptColumns?.Total ?? Columns;
+
     /// <summary>How the groups share tiles; Digital means: each group has its own.</summary>
     public required DepthwisePolicy Packing { get; init; }
 
@@ -140,7 +175,7 @@ public sealed record MappedLayer
     /// <summary>w = scale * code / MaxCode (or scale * u): one for the matrix, or Groups x N.</summary>
     public required ImmutableArray<float> Scales { get; init; }
 
-    /// <summary>Groups x N, or empty.</summary>
+    /// <summary>Groups x <see cref="ModelColumns"/>, or empty.</summary>
     public required ImmutableArray<float> Bias { get; init; }
 
     /// <summary>The compiler proved the input non-negative.</summary>
@@ -159,6 +194,9 @@ public sealed record MappedLayer
 
     /// <summary>Copies that take vectors in turn.</summary>
     public required int Copies { get; init; }
+
+    /// <summary>When it is on the tiles: segments are loaded one after the other.</summary>
+    public int Segment { get; init; }
 }
 
 /// <summary>A part of a layer's weights that stands on one tile.</summary>

@@ -15,26 +15,27 @@ namespace AimcCompiler.Binary;
 /// at most <see cref="MaximumElements"/> elements; a value without rank has no shape; a nominal shape is known and one of those that the shape
 /// allows.</item>
 /// <item>Inputs and outputs name values, none twice; fixed inputs have names, which no input has, and one element of their type.</item>
-/// <item>Layers: names are not empty and unique; groups, rows, columns, copies and vectors are at least 1; input and output are numeric
-/// values.</item>
-/// <item>Sharing: a layer that uses another's tiles names an earlier one that has its own, with the same matrix, weights, scales, blocks, packing, copies, ADC ranges
+/// <item>Layers: names are not empty and unique; groups, rows, columns, copies and vectors are at least 1; rows and columns that a layer has of the model's matrix are as many, ascending;
+/// input and output are numeric values.</item>
+/// <item>Sharing: a layer that uses another's tiles names an earlier one that has its own, with the same matrix, kept rows and columns, weights, scales, blocks, packing, copies, ADC ranges
 /// and noise.</item>
 /// <item>Views: axes or window lists have the rank of the input; kernels, strides and dilations are at least 1, pads at least 0; input,
-/// output and matrix agree in every known dimension; only a convolution has several groups.</item>
+/// output and the model's matrix agree in every known dimension; only a convolution has several groups.</item>
 /// <item>Weights: groups x rows x columns elements of the type that the chip's weight bits ask for; codes are such that the cells hold them
 /// (down to -(2^(B-1) - 1), or to -2^(B-1) where the encoding can), contents are finite and within [-1, 1].</item>
-/// <item>Scales: 1 or groups x columns, finite, not negative; bias: none or groups x columns, finite; the input scale is finite and
+/// <item>Scales: 1 or groups x columns, finite, not negative; bias: none or one for each of the model's columns, finite; the input scale is finite and
 /// positive; ADC ranges: none, or one a slice on a chip with calibrated ranges, finite and positive.</item>
 /// <item>Blocks: inside the layer's matrices; several groups only in a packed layer and then with whole matrices; on a tile of the program's
 /// chips, inside its rows and columns (each weight taking its physical rows and columns).</item>
 /// <item>Row blocks: number r begins where number r - 1 ends, in every group and copy alike, and the last ends the rows.</item>
-/// <item>Cover: in each copy the blocks hold every weight of every group exactly once.</item>
-/// <item>Tiles: no two blocks share a cell.</item>
+/// <item>Cover: in each copy the blocks hold no weight twice, and those that none holds are zero in their cells.</item>
+/// <item>Tiles: no two blocks of a segment share a cell.</item>
 /// <item>Conversions: on a chip with flip, granular ADC and unsigned pulses, whose ADC takes what the flip rule lets through (half of a
 /// tile's full scale), no column sum exceeds the ADC.</item>
 /// <item>Partitions: names are not empty and unique, models and pieces of their weights are not empty, inputs and outputs name values, no output twice, at least one.</item>
 /// <item>Instructions: each layer and each partition runs exactly once, in the program or in the body of one loop; every value is written once, before it is read;
 /// inputs are never written; outputs are written, or are inputs. What exists inside a loop is not read behind it; a loop has no loop inside.</item>
+/// <item>Segments: layers run segment after segment, none left out, loops and the layers on the same tiles whole; at least one inference passes each, and the only one once.</item>
 /// <item>Nodes: names are not empty, homes and reasons are known, counts are not negative, layers exist.</item>
 /// <item>Schedule: what <see cref="ScheduleVerifier"/> says.</item>
 /// </list></summary>
@@ -85,13 +86,42 @@ public static partial class ProgramVerifier
         VerifyConversions(program);
         VerifyPartitions(program);
         VerifyInstructions(program);
+        VerifySegments(program);
         VerifyNodes(program);
         VerifySchedule(program);
     }
 
+    /// <summary>Instructions know layers that there are.</summary>
+    private static void VerifySegments(MappedProgram program)
+    {
+        int last = -1;
+        foreach (Instruction instruction in program.Instructions)
+        {
+            int[] segments = [.. (instruction is LoopInstruction loop ? loop.Body : [instruction]).OfType<MvmInstruction>().Select(m => program.Layers[m.Layer].Segment)];
+            Check(segments.Distinct().Count() <= 1, "the layers of a loop are in several segments");
+            if (segments is [var segment, ..])
+            {
+                Check(segment >= 0 && (segment == last || segment == last + 1), $"a layer of segment {segment} runs after {(last < 0 ? "none" : FormattableString.Invariant($"one of segment {last}"))}");
+                last = segment;
+            }
+        }
+
+        Check(program.SegmentBatch is >= 1 and <= 1 << 20, $"{program.SegmentBatch} inferences pass a segment, 1 to {1 << 20} are allowed");
+        Check(program.Segments > 1 || program.SegmentBatch == 1, $"{program.SegmentBatch} inferences pass the only segment");
+
+        foreach (MappedLayer layer in program.Layers.Where(l => l.SharesTilesOf is { } owner && program.Layers[owner].Segment != l.Segment))
+        {
+            Check(false, $"{NameOf(layer)} of segment {layer.Segment} shares the tiles of {NameOf(program.Layers[layer.SharesTilesOf!.Value])} of another");
+        }
+    }
+
     private static void VerifySchedule(MappedProgram program)
     {
-        Check(program.Schedule is null || program.NotScheduled is null, "the program has a schedule and a reason why it has none");
+        Check((program.Schedule is null && program.SegmentSchedules.IsEmpty) || program.NotScheduled is null, "the program has a schedule and a reason why it has none");
+        Check(
+            program.SegmentSchedules.IsEmpty || (program.SegmentSchedules.Length == program.Segments && program.Segments > 1),
+            $"the program has {program.SegmentSchedules.Length} schedules of segments, {program.Segments} segments");
+        Check(program.Schedule is null || program.Segments == 1, $"the program has one schedule for {program.Segments} segments");
         Check(program.NotScheduled is null || IsName(program.NotScheduled), "the reason why there is no schedule has no words");
         ScheduleVerifier.Verify(program);
     }
@@ -212,6 +242,8 @@ public static partial class ProgramVerifier
         Check(layer.Groups >= 1, $"{name} has {layer.Groups} groups, at least 1 is needed");
         Check(layer.Rows >= 1, $"{name} has {layer.Rows} rows, at least 1 is needed");
         Check(layer.Columns >= 1, $"{name} has {layer.Columns} columns, at least 1 is needed");
+        VerifyKept(layer.KeptRows, layer.Groups, layer.Rows, name, "rows");
+        VerifyKept(layer.KeptColumns, layer.Groups, layer.Columns, name, "columns");
         Check(layer.Copies >= 1, $"{name} has {layer.Copies} copies, at least 1 is needed");
         Check(layer.NoiseKey is >= 0 and < 1 << 20, $"{name} has noise key {layer.NoiseKey}, 0 to 2^20 - 1 are possible");
         Check(
@@ -225,6 +257,23 @@ public static partial class ProgramVerifier
             Check(
                 type is not (TensorType.Undefined or TensorType.String or TensorType.Bool),
                 $"{name} has value {index} of type {type} as {what}, a numeric tensor is needed");
+        }
+    }
+
+    private static void VerifyKept(KeptLines? kept, int groups, int lines, string name, string what)
+    {
+        if (kept is null)
+        {
+            return;
+        }
+
+        Check(kept.Total <= MaximumElements / groups, $"{name} has {groups} groups of {kept.Total} {what} in the model, over {MaximumElements}");
+        Check(!kept.Indices.IsDefault && kept.Indices.Length == lines, $"{name} has {(kept.Indices.IsDefault ? 0 : kept.Indices.Length)} kept {what}, its matrix has {lines}");
+        int last = -1;
+        foreach (int index in kept.Indices)
+        {
+            Check(index > last && index < kept.Total, $"{name} keeps {what} {index} of {kept.Total} after {last}");
+            last = index;
         }
     }
 
@@ -245,6 +294,7 @@ public static partial class ProgramVerifier
             (owner.Groups, owner.Rows, owner.Columns, owner.Packing, owner.Copies, owner.NoiseKey)
                 == (layer.Groups, layer.Rows, layer.Columns, layer.Packing, layer.Copies, layer.NoiseKey),
             $"{name} shares the tiles of {NameOf(owner)}, whose matrix, packing, copies or noise differ");
+        Check(owner.KeptRows == layer.KeptRows && owner.KeptColumns == layer.KeptColumns, $"{name} shares the tiles of {NameOf(owner)}, which keep other rows or columns");
         Check(
             owner.Weights == layer.Weights && owner.Blocks == layer.Blocks && owner.Scales == layer.Scales && owner.AdcRanges.SequenceEqual(layer.AdcRanges)
                 && owner.Centers.SequenceEqual(layer.Centers),
@@ -264,8 +314,8 @@ public static partial class ProgramVerifier
                 Check(view.OutputAxis is -1 or -2, $"{name} has output axis {view.OutputAxis}, -1 or -2 is allowed");
                 Check(input.Length >= -view.InputAxis, $"{name} reads along axis {view.InputAxis} of an input of rank {input.Length}");
                 Check(output.Length >= -view.OutputAxis, $"{name} writes along axis {view.OutputAxis} of an output of rank {output.Length}");
-                CheckDimension(input[^-view.InputAxis], layer.Rows, $"{name} of {layer.Rows} rows reads along a dimension");
-                CheckDimension(output[^-view.OutputAxis], layer.Columns, $"{name} of {layer.Columns} columns writes along a dimension");
+                CheckDimension(input[^-view.InputAxis], layer.ModelRows, $"{name} of {layer.ModelRows} rows reads along a dimension");
+                CheckDimension(output[^-view.OutputAxis], layer.ModelColumns, $"{name} of {layer.ModelColumns} columns writes along a dimension");
                 break;
             case ConvolutionView view:
                 VerifyWindows(layer, view, input, output, name);
@@ -306,13 +356,13 @@ public static partial class ProgramVerifier
         foreach (int extent in view.Kernel)
         {
             window *= extent;
-            Check(window <= layer.Rows, $"{name} has a window of {window} positions or more, its matrix {layer.Rows} rows");
+            Check(window <= layer.ModelRows, $"{name} has a window of {window} positions or more, its matrix {layer.ModelRows} rows");
         }
 
-        Check(layer.Rows % window == 0, $"{name} has {layer.Rows} rows, which is not a multiple of its window of {window}");
-        long channels = layer.Rows / window;
+        Check(layer.ModelRows % window == 0, $"{name} has {layer.ModelRows} rows, which is not a multiple of its window of {window}");
+        long channels = layer.ModelRows / window;
         CheckDimension(input[1], layer.Groups * channels, $"{name} of {layer.Groups} groups of {channels} channels reads channels");
-        CheckDimension(output[1], (long)layer.Groups * layer.Columns, $"{name} of {layer.Groups} groups of {layer.Columns} columns writes channels");
+        CheckDimension(output[1], (long)layer.Groups * layer.ModelColumns, $"{name} of {layer.Groups} groups of {layer.ModelColumns} columns writes channels");
         CheckDimension(output[0], input[0], $"{name} reads a batch of {input[0]} and writes a batch");
         for (int i = 0; i < rank; i++)
         {
@@ -387,7 +437,8 @@ public static partial class ProgramVerifier
         }
 
         int biases = layer.Bias.IsDefault ? -1 : layer.Bias.Length;
-        Check(biases == 0 || biases == outputs, $"{name} has {biases} biases, none or {outputs} are needed");
+        long modelOutputs = (long)layer.Groups * layer.ModelColumns;
+        Check(biases == 0 || biases == modelOutputs, $"{name} has {biases} biases, none or {modelOutputs} are needed");
         foreach (float bias in layer.Bias)
         {
             Check(float.IsFinite(bias), $"{name} has the bias {bias}, finite is needed");
@@ -469,6 +520,12 @@ public static partial class ProgramVerifier
 
     private static void VerifyCover(MappedLayer layer, string name)
     {
+        if (layer.Blocks.Sum(b => (long)b.Groups * b.RowCount * b.ColumnCount) < (long)layer.Copies * layer.Groups * layer.Rows * layer.Columns)
+        {
+            VerifyHoles(layer, name);
+            return;
+        }
+
         int rowBlocks = layer.Blocks.Max(b => b.RowBlock) + 1;
         var expected = (Copy: 0, Group: 0, RowBlock: 0, Column: 0);
         foreach (Block block in layer.Blocks.OrderBy(b => (b.Copy, b.FirstGroup, b.RowBlock, b.ColumnStart)))
@@ -502,21 +559,71 @@ public static partial class ProgramVerifier
             $"column {place.Column} of row block {place.RowBlock} of group {place.Group} in copy {place.Copy}";
     }
 
+    /// <summary>Every copy has the blocks of the first, which hold no weight twice and all that are not zero in their cells.</summary>
+    private static void VerifyHoles(MappedLayer layer, string name)
+    {
+        Block[] blocks = [.. layer.Blocks.OrderBy(b => (b.Copy, b.FirstGroup, b.RowBlock, b.ColumnStart))];
+        int perCopy = blocks.Length / layer.Copies;
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            var (one, first) = (blocks[i], blocks[perCopy == 0 ? 0 : i % perCopy]);
+            Check(
+                perCopy > 0 && one.Copy == i / perCopy && one with { Copy = 0, Tile = first.Tile, TileRow = first.TileRow, TileColumn = first.TileColumn } == first,
+                $"the copies of {name} hold different parts of it");
+        }
+
+        var ofGroup = blocks[..perCopy].SelectMany(b => Enumerable.Range(b.FirstGroup, b.Groups).Select(g => (Group: g, Block: b))).ToLookup(b => b.Group, b => b.Block);
+        bool[] isHeld = new bool[layer.Rows * layer.Columns];
+        for (int group = 0; group < layer.Groups; group++)
+        {
+            Array.Clear(isHeld);
+            foreach (Block block in ofGroup[group])
+            {
+                for (int row = block.RowStart; row < block.RowStart + block.RowCount; row++)
+                {
+                    var line = isHeld.AsSpan((row * layer.Columns) + block.ColumnStart, block.ColumnCount);
+                    Check(!line.Contains(true), $"two blocks of {name} hold row {row} of group {group} from column {block.ColumnStart} on");
+                    line.Fill(true);
+                }
+            }
+
+            for (int at = Array.IndexOf(isHeld, false); at >= 0;)
+            {
+                int next = isHeld.AsSpan(at).IndexOf(true);
+                int end = next < 0 ? isHeld.Length : at + next;
+                int wrong = IndexOfNotZero(layer.Weights, (group * isHeld.Length) + at, end - at);
+                if (wrong >= 0)
+                {
+                    throw new InvalidIrException($"no block of {name} holds row {(at + wrong) / layer.Columns} and column {(at + wrong) % layer.Columns} of group {group}, which is not zero");
+                }
+
+                at = next < 0 ? -1 : Array.IndexOf(isHeld, false, end);
+            }
+        }
+    }
+
+    private static int IndexOfNotZero(WeightSection weights, int start, int count) => weights.Element switch
+    {
+        WeightElement.Int8 => weights.Int8.Slice(start, count).IndexOfAnyExcept((sbyte)0),
+        WeightElement.Int16 => weights.Int16.Slice(start, count).IndexOfAnyExcept((short)0),
+        _ => weights.Float32.Slice(start, count).IndexOfAnyExcept(0f),
+    };
+
     private static void VerifyTiles(MappedProgram program)
     {
         var geometry = new TileGeometry(program.Chip.Tile);
         var placed = program.Layers.Where(l => l.SharesTilesOf is null).SelectMany(layer => layer.Blocks.Select(block => (Layer: layer, Block: block)))
-            .OrderBy(p => (p.Block.Tile, p.Block.TileRow, p.Block.TileColumn));
+            .OrderBy(p => (p.Layer.Segment, p.Block.Tile, p.Block.TileRow, p.Block.TileColumn));
 
         // Per physical column of the tile at hand: the row below the lowest cell taken so far, and by whom.
         int[] ends = new int[program.Chip.Tile.Columns];
         MappedLayer?[] owners = new MappedLayer?[program.Chip.Tile.Columns];
-        int tile = -1;
+        (int Segment, int Tile) tile = (0, -1);
         foreach (var (layer, block) in placed)
         {
-            if (block.Tile != tile)
+            if ((layer.Segment, block.Tile) != tile)
             {
-                tile = block.Tile;
+                tile = (layer.Segment, block.Tile);
                 Array.Clear(ends);
             }
 
@@ -527,7 +634,7 @@ public static partial class ProgramVerifier
                 if (ends[c] > block.TileRow)
                 {
                     throw new InvalidIrException(
-                        $"blocks of {NameOf(owners[c]!)} and {NameOf(layer)} share the cell of row {block.TileRow} and column {c} of tile {tile}");
+                        $"blocks of {NameOf(owners[c]!)} and {NameOf(layer)} share the cell of row {block.TileRow} and column {c} of tile {block.Tile}");
                 }
 
                 ends[c] = end;

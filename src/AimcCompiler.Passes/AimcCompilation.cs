@@ -8,7 +8,11 @@ namespace AimcCompiler.Passes;
 
 /// <param name="Program">The mapped program.</param>
 /// <param name="Warnings">Findings that did not stop it.</param>
-public sealed record CompilationResult(MappedProgram Program, ImmutableArray<Diagnostic> Warnings);
+public sealed record CompilationResult(MappedProgram Program, ImmutableArray<Diagnostic> Warnings)
+{
+    /// <summary>Where the chip has too few tiles: what could have been done, and what was; empty = everything fits.</summary>
+    public ImmutableArray<FitAlternative> Alternatives { get; init; } = [];
+}
 
 /// <summary>The staircase: from an imported graph to a mapped program. The types order the passes.</summary>
 public static class AimcCompilation
@@ -26,10 +30,12 @@ public static class AimcCompilation
         ("partition-graph", "each node to tiles, digital units or host, with the reason"),
         ("lower-to-mvm", "each product to a weight matrix and a view of the input; recurrent operators to time loops"),
         ("quantize-weights", "weights to codes of the chip's bits, or contents of analog cells"),
+        ("skip-zeros", "rows and columns of zeros left out"),
         ("encode", "sign encoding: differential pair or offset"),
         ("slice-bits", "codes to digits that a cell can hold"),
         ("split-weights", "matrices to blocks that fit a tile"),
         ("find-stages", "layers and digital operators to a pipeline that passes rows"),
+        ("cut-segments", "for --fallback segments: what is on the tiles at a time"),
         ("replicate-layers", "for a target: copies of every layer"),
         ("pack-cores", "for a target: row groups of all copies to cores, homes of values"),
         ("place-cores", "for a target: cores to places on the chip"),
@@ -62,28 +68,51 @@ public static class AimcCompilation
         // After calibrate: the proof needs the shapes that it found.
         var freed = runner.Run("free-batch", () => FreeBatch.Run(calibrated, options), Verify, Print);
         ImmutableHashSet<NodeId> unplaced = [];
+        ImmutableHashSet<NodeId> zeros = [];
         PlacedGraph placed;
         StagedGraph staged;
+        ImmutableArray<FitAlternative> alternatives = [];
         while (true)
         {
             var partitioned = runner.Run(
                 "partition-graph",
-                () => PartitionGraph.Run(freed, options, diagnostics, unplaced),
+                () => PartitionGraph.Run(freed, options, diagnostics, unplaced, zeros),
                 Verify,
                 p => IrPrinter.Print(p.Graph, n => IrPrinter.Note(p.Homes[n.Id])));
             var lowered = runner.Run("lower-to-mvm", () => LowerToMvm.Run(partitioned, chip, options, diagnostics), IrVerifier.Verify, IrPrinter.Print);
             // Before splitting: row blocks of a column share its scale, so that their partial sums add as integers.
             var quantized = runner.Run("quantize-weights", () => QuantizeWeights.Run(lowered, chip), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
-            var encoded = runner.Run("encode", () => Encode.Run(quantized, chip), IrVerifier.Verify, IrPrinter.Print);
+            // After quantizing: what rounds to zero is zero.
+            var kept = runner.Run("skip-zeros", () => SkipZeros.Run(quantized, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+            if (SkipZeros.NodesOfZeros(kept, options) is { IsEmpty: false } nothing)
+            {
+                zeros = zeros.Union(nothing);
+                continue;
+            }
+
+            var encoded = runner.Run("encode", () => Encode.Run(kept, chip), IrVerifier.Verify, IrPrinter.Print);
             var sliced = runner.Run("slice-bits", () => SliceBits.Run(encoded), IrVerifier.Verify, IrPrinter.Print);
             // After slicing: how many columns of a matrix fit a tile depends on the slices.
             var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
             // Before placement: row groups are what is placed.
             staged = runner.Run("find-stages", () => FindStages.Run(split, chip), VerifyStaged, StagePrinter.Print);
+            ImmutableArray<FitAlternative> ways = [];
+            if (PlaceTiles.IsTooBig(split, chip, options))
+            {
+                ways = FitAlternatives.Of(staged, chip, options);
+                alternatives = unplaced.IsEmpty ? ways : alternatives;
+                if (options.Fallback == FallbackPolicy.Segments
+                    && runner.Run("cut-segments", () => CutSegments.Run(staged, chip, options, out _), _ => { }, p => p is null ? "" : CutSegments.Print(p)) is { } plan)
+                {
+                    placed = runner.Run("place-tiles", () => PlaceSegments.Run(split, chip, options, plan, runner), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
+                    break;
+                }
+            }
+
             // Copies have their cores before blocks have their tiles.
             var mapped = MapCores.Run(staged, chip, options, runner);
             placed = runner.Run(
-                "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics, mapped), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
+                "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics, mapped, ways), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
             if (placed.Unplaced.IsEmpty)
             {
                 break;
@@ -97,11 +126,20 @@ public static class AimcCompilation
         var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration), ProgramVerifier.Verify, Print);
         // After emit: streams name layers and partitions by their index.
         var scheduled = placed.Mapped is { } placedStages ? staged with { Stages = placedStages.Stages } : staged;
-        program = runner.Run("schedule", () => ScheduleProgram.Run(program, scheduled, placed.Mapped?.Mapping), ScheduleVerifier.VerifyAndRun, Print);
+        program = runner.Run(
+            "schedule",
+            () => placed.Plan is { } segments
+                ? ScheduleProgram.Run(program, segments.Segments.Zip(placed.MappedSegments, (s, m) => (m?.Stages ?? s.Stages, m?.Mapping)))
+                : ScheduleProgram.Run(program, scheduled, placed.Mapped?.Mapping),
+            ScheduleVerifier.VerifyAndRun,
+            Print);
         Warn(program, diagnostics);
         TellOfEmbeddings(program, diagnostics);
         WarnOfClipping(program, diagnostics);
-        return new CompilationResult(program, [.. diagnostics.Diagnostics]);
+        return new CompilationResult(program, [.. diagnostics.Diagnostics])
+        {
+            Alternatives = [.. alternatives.Select(a => a with { IsChosen = a.Lever == (placed.Plan is not null ? "--fallback segments" : "--fallback digital") })],
+        };
     }
 
     /// <summary>The model with every product that is part of an operator taken out of it. Names of values are those of any program compiled from the model: what a layer

@@ -11,6 +11,9 @@ public enum FallbackPolicy
 
     /// <summary>Run the layers with the fewest MACs per tile digitally.</summary>
     Digital,
+
+    /// <summary>Load the network piece by piece, each piece on all tiles.</summary>
+    Segments,
 }
 
 /// <summary>Whether small matrices share a tile. With copies for a target every bundle has its own.</summary>
@@ -22,6 +25,16 @@ public enum TileSharing
     Always,
 }
 
+/// <summary>What becomes of weights that are zero: code 0 on chips whose weights are codes, exactly 0 on analog cells.</summary>
+public enum ZeroPolicy
+{
+    /// <summary>Rows, columns and blocks of zeros are not on tiles.</summary>
+    Skip,
+
+    /// <summary>They are programmed as any others, with the noise of their cells.</summary>
+    Program,
+}
+
 /// <summary>What is mapped how; the user's choices (docs: cli.md).</summary>
 public sealed record CompileOptions
 {
@@ -29,6 +42,9 @@ public sealed record CompileOptions
     public int? Chips { get; init; } = 1;
 
     public FallbackPolicy Fallback { get; init; } = FallbackPolicy.Error;
+
+    /// <summary>Inferences that pass a segment before the next is loaded.</summary>
+    public int SegmentBatch { get; init; } = 1;
 
     public DepthwisePolicy Depthwise { get; init; } = DepthwisePolicy.Digital;
 
@@ -51,6 +67,9 @@ public sealed record CompileOptions
 
     /// <summary>Layers with equal weights share their tiles.</summary>
     public bool SharesWeights { get; init; } = true;
+
+    /// <summary>Whether weights that are zero take cells.</summary>
+    public ZeroPolicy Zeros { get; init; } = ZeroPolicy.Skip;
 
     /// <summary>Nodes that must be on tiles, by name.</summary>
     public ImmutableArray<string> Analog { get; init; } = [];

@@ -22,6 +22,11 @@ public static class BoundSurvey
     public static ImmutableArray<LowerBound> Of(MappedProgram program, double? simulatedIntervalS = null, double? simulatedLatencyS = null)
     {
         ArgumentNullException.ThrowIfNull(program);
+        if (!program.SegmentSchedules.IsEmpty)
+        {
+            return OfSegments(program, simulatedIntervalS);
+        }
+
         if (program.Schedule is not { } schedule)
         {
             return [];
@@ -82,6 +87,93 @@ public static class BoundSurvey
         string kind = target == MappingTarget.Latency ? Latency : Interval;
         LowerBound? binding = bounds.Where(b => b.Limits == kind && b.Name != Interval && b.Value is not null).MaxBy(b => b.Value);
         return [.. bounds.Select(b => new BoundReport(b.Name, b.Value, b.Achieved, b.Gap, b.Unit, b == binding) { Why = b.Why })];
+    }
+
+    /// <summary>What the compile aimed at; null = no schedule.</summary>
+    public static MappingTarget? TargetOf(MappedProgram program)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        return program.Schedule?.Target ?? (program.SegmentSchedules.IsEmpty ? null : program.SegmentSchedules.Max(s => s.Target));
+    }
+
+    /// <summary>What the busiest resource works for one inference; null = times of tiles are not known.</summary>
+    internal static double? Largest(ProgramSchedule schedule, ChipCapacity chip)
+    {
+        LowerBound[] intervals = [.. Intervals(schedule.Stages, chip, new ScheduleLoad(schedule, chip.Cores))];
+        return intervals[0].Achieved is null ? null : intervals.Max(b => b.Achieved);
+    }
+
+    /// <summary>Tiles of every load, all segments together.</summary>
+    internal static long TilesLoaded(MappedProgram program) => program.Layers.SelectMany(l => l.Blocks.Select(b => (l.Segment, b.Tile))).Distinct().LongCount();
+
+    /// <summary>Of a program that is loaded piece by piece. All of its work must be done, and what the tiles do not hold must come anew for every batch; copies and places bind nothing that another cut would not free.</summary>
+    private static ImmutableArray<LowerBound> OfSegments(MappedProgram program, double? simulatedIntervalS)
+    {
+        var chip = ChipCapacity.Of(program.Chip, program.Chips);
+        var all = Together(program.SegmentSchedules.Select(s => s.Stages));
+        var loads = program.SegmentSchedules.Select(s => new ScheduleLoad(s, chip.Cores)).ToArray();
+        var segments = SegmentSurvey.Of(program);
+        int batch = program.SegmentBatch;
+        long issues = loads.Sum(l => l.Issues.Sum());
+        double operations = loads.Sum(l => l.Operations.Sum());
+        LowerBound[] intervals =
+        [
+            new("reload", ReloadBoundS(program), segments.Aggregate((double?)0, (sum, s) => sum + s.ReloadS) / batch, Seconds, Interval, "weights that the tiles do not hold, once a batch"),
+            new(
+                "bottleneck",
+                chip.Tiles is { } held ? TileFamily.Of(all).Aggregate((double?)0, (sum, f) => sum + (f.IntervalPs is null ? null : f.Tiles * (double)f.Vectors * f.IntervalPs.Value)) / held / PsPerS : null,
+                loads.Aggregate((double?)0, (sum, l) => sum + l.BusiestTileNs) / NsPerS,
+                Seconds,
+                Interval,
+                "work of all tiles, spread evenly over them"),
+            new("work", MappingBounds.WorkNs(all, chip) / NsPerS, loads.Sum(l => IssueS(l, chip)), Seconds, Interval, Text($"{issues:N0} MVMs to begin on {chip.Cores:N0} cores")),
+            new(
+                "digital",
+                MappingBounds.DigitalNs(all, chip) / NsPerS,
+                loads.Sum(l => l.Operations.Max() * chip.PsPerThousandOperations / 1000 / PsPerS),
+                Seconds,
+                Interval,
+                Text($"{operations:N0} operations on {chip.Cores:N0} vector units")),
+        ];
+        LowerBound largest = intervals.MaxBy(b => b.Value ?? 0)!;
+        long tiles = LeastTiles(program);
+        return
+        [
+            new("tiles", tiles, TilesLoaded(program), "tiles", "tiles", "blocks of one copy, side by side on tiles where they fit"),
+            new(Interval, largest.Value, simulatedIntervalS ?? SegmentSurvey.IntervalS(segments, batch), Seconds, Interval, $"the largest of them: {largest.Name}"),
+            .. intervals,
+            new("segments", chip.Tiles is { } capacity ? (tiles + capacity - 1) / capacity : null, program.Segments, "segments", "segments", "tiles of one copy over tiles of the chip"),
+        ];
+    }
+
+    /// <summary>Pipelines beside each other, for what sums over stages.</summary>
+    private static StageGraph Together(IEnumerable<StageGraph> graphs)
+    {
+        var values = ImmutableArray.CreateBuilder<StageValue>();
+        var stages = ImmutableArray.CreateBuilder<Stage>();
+        foreach (var graph in graphs)
+        {
+            (int value, int stage) = (values.Count, stages.Count);
+            values.AddRange(graph.Values.Select(v => v with { Producer = v.Producer < 0 ? -1 : v.Producer + stage }));
+            stages.AddRange(graph.Stages.Select(s => s with
+            {
+                Output = s.Output + value,
+                Inputs = [.. s.Inputs.Select(i => i with { Value = i.Value + value })],
+                Matrix = s.Matrix is { SharesTilesOf: { } owner } matrix ? matrix with { SharesTilesOf = owner + stage } : s.Matrix,
+            }));
+        }
+
+        return new StageGraph(values.ToImmutable(), stages.ToImmutable());
+    }
+
+    /// <summary>Weights of one copy less what all tiles hold, at the rate of off-chip memory.</summary>
+    private static double? ReloadBoundS(MappedProgram program)
+    {
+        var chip = program.Chip;
+        TileGeometry geometry = new(chip.Tile);
+        long weights = program.Layers.Where(l => l.SharesTilesOf is null).Sum(l => (long)l.Groups * l.Rows * l.Columns);
+        long? held = chip.TilesPerChip * program.Chips * geometry.LogicalRows * geometry.LogicalColumns;
+        return Math.Max(0, weights - held ?? 0) * (chip.Tile.Weights.Bits ?? 32) / 8e9 / (chip.OffChip?.GbPerS * program.Chips) / program.SegmentBatch;
     }
 
     internal static long TilesUsed(MappedProgram program) => program.Layers.SelectMany(l => l.Blocks).Select(b => b.Tile).Distinct().LongCount();

@@ -21,14 +21,14 @@ internal sealed class LayerSurvey
         Node = program.Nodes.FirstOrDefault(n => n.Layer == index);
         Input = InputEncoding.Of(program.Chip.Tile.Input, Layer.InputIsNonNegative);
         RowBlocks = _copy.Select(b => b.RowBlock).Distinct().Count();
-        ColumnBlocks = _copy.Where(b => b.RowBlock == 0 && b.FirstGroup == 0).Count();
+        ColumnBlocks = _copy.Select(b => b.ColumnStart).Distinct().Count();
         TilesPerCopy = _copy.Select(b => b.Tile).Distinct().Count();
         Tiles = Layer.Blocks.Select(b => b.Tile).Distinct().Count();
         CellsUsed = Layer.Blocks.Sum(CellsOf);
         CellsOfOneCopy = _copy.Sum(CellsOf);
-        long weights = (long)Layer.Groups * Layer.Rows * Layer.Columns;
-        Macs = weights * Layer.VectorsPerInference;
-        Work = WorkOf(Math.Max(1, Macs / weights));
+        Macs = (long)Layer.Groups * Layer.ModelRows * Layer.ModelColumns * Layer.VectorsPerInference;
+        Weights = _copy.Sum(b => (long)b.Groups * b.RowCount * b.ColumnCount);
+        Work = WorkOf(Layer.VectorsPerInference);
     }
 
     public MappedLayer Layer { get; }
@@ -51,7 +51,29 @@ internal sealed class LayerSurvey
 
     public long CellsOfOneCopy { get; }
 
+    /// <summary>As the model counts them, zeros that are left out included.</summary>
     public long Macs { get; }
+
+    /// <summary>Weights of one copy that are on tiles.</summary>
+    public long Weights { get; }
+
+    /// <summary>Zeros that are not on tiles; null = all are.</summary>
+    public ZerosReport? Zeros()
+    {
+        long weights = ((long)Layer.Groups * Layer.ModelRows * Layer.ModelColumns) - Weights;
+        if (weights == 0)
+        {
+            return null;
+        }
+
+        long whole = Layer.Packing switch
+        {
+            DepthwisePolicy.Dense => Layer.Groups,
+            DepthwisePolicy.Packed => DivideUp(Layer.Groups, Math.Max(1, Math.Min(_geometry.LogicalRows / Layer.ModelRows, _geometry.LogicalColumns / Layer.ModelColumns))),
+            _ => Layer.Groups * DivideUp(Layer.ModelRows, _geometry.LogicalRows) * DivideUp(Layer.ModelColumns, _geometry.LogicalColumns),
+        };
+        return new ZerosReport(Layer.ModelRows - Layer.Rows, Layer.ModelColumns - Layer.Columns, Math.Max(0, whole - _copy.Length), weights);
+    }
 
     public LayerWork Work { get; private init; }
 
@@ -117,7 +139,7 @@ internal sealed class LayerSurvey
         int rounds = _copy.GroupBy(b => b.Tile).Max(g => g.Count());
         bool isParallel = rounds == 1;
         int rowTiles = isParallel ? RowBlocks : 1;
-        int columnTiles = isParallel ? _copy.Length / RowBlocks : TilesPerCopy;
+        int columnTiles = isParallel ? (int)DivideUp(_copy.Length, RowBlocks) : TilesPerCopy;
         long rows = _copy.Sum(b => (long)b.Rows);
         long columns = _copy.Sum(b => (long)b.Columns);
         return new LayerWork(
@@ -134,6 +156,7 @@ internal sealed class LayerSurvey
                 _copy.Sum(b => (long)b.Rows * b.Columns) * _geometry.PhysicalRowsPerWeight * _geometry.PhysicalColumnsPerWeight, rounds),
             Macs: Macs)
         {
+            Tiles = TilesPerCopy,
             UnsignedCodes = Input.IsUnsigned,
             SharesTilesOf = Layer.SharesTilesOf,
             IsSerial = _program.Instructions.OfType<LoopInstruction>().SelectMany(l => l.Body).OfType<MvmInstruction>().Any(m => ReferenceEquals(_program.Layers[m.Layer], Layer)),

@@ -58,10 +58,10 @@ public sealed record MappingReport
     /// <summary>Digital nodes without counted MACs were taken as half of their partition's operations.</summary>
     public required bool AnalogMacShareIsEstimate { get; init; }
 
-    /// <summary>Weight elements on tiles, one copy.</summary>
+    /// <summary>Weight elements of the layers on tiles, one copy, zeros that are left out included.</summary>
     public required long AnalogParameters { get; init; }
 
-    /// <summary>Weight elements on tiles over the model's parameters, 0 .. 1; null when the model has none.</summary>
+    /// <summary>The same over the model's parameters, 0 .. 1; null when the model has none.</summary>
     public required double? AnalogParameterShare { get; init; }
 
     /// <summary>Parameters of depthwise convolutions that stay digital by the default policy.</summary>
@@ -86,6 +86,15 @@ public sealed record MappingReport
     public required EstimateReport Estimate { get; init; }
 
     public required ImmutableArray<BoundReport> Bounds { get; init; }
+
+    /// <summary>What is on the tiles at a time, one after the other; empty = everything.</summary>
+    public ImmutableArray<SegmentReport> Segments { get; init; } = [];
+
+    /// <summary>Inferences that pass a segment before the next is loaded.</summary>
+    public int SegmentBatch { get; init; } = 1;
+
+    /// <summary>Of a compile for a chip with too few tiles: what could have been done, and what was.</summary>
+    public ImmutableArray<FitAlternative> Alternatives { get; init; } = [];
 
     /// <summary>Levers on the interval, best first; empty unless asked for, and without a schedule.</summary>
     public ImmutableArray<WhatIfReport> WhatIf { get; init; } = [];
@@ -140,6 +149,9 @@ public sealed record LayerReport
 
     public required int Groups { get; init; }
 
+    /// <summary>What of the model's matrix is zero and not on tiles; null = nothing.</summary>
+    public required ZerosReport? Zeros { get; init; }
+
     public required DepthwisePolicy Packing { get; init; }
 
     public required long MvmPerInference { get; init; }
@@ -183,6 +195,13 @@ public sealed record LayerReport
     /// <summary>Energy of the tiles per inference.</summary>
     public required double? EnergyPj { get; init; }
 }
+
+/// <summary>Zeros of a layer that are not on tiles.</summary>
+/// <param name="Rows">Rows of zeros of a group's matrix.</param>
+/// <param name="Columns">Columns of zeros.</param>
+/// <param name="Blocks">Parts of a tile's size that the whole matrices would take more, one copy.</param>
+/// <param name="Weights">All zeros that are left out, one copy.</param>
+public sealed record ZerosReport(int Rows, int Columns, long Blocks, long Weights);
 
 /// <param name="Scheme">How a code is driven.</param>
 /// <param name="Bits">DAC bits; null = lossless.</param>

@@ -21,12 +21,15 @@ internal static class MappingSurvey
     {
         ImmutableArray<LayerSurvey> surveys = [.. Enumerable.Range(0, program.Layers.Length).Select(i => new LayerSurvey(program, i))];
         NetworkCost cost = CostOf(program, surveys);
+        ImmutableArray<LayerReport> layers = [.. surveys.Zip(cost.Layers, (s, c) => LayerOf(program, s, c))];
         long tilesUsed = BoundSurvey.TilesUsed(program);
+        long tilesLoaded = BoundSurvey.TilesLoaded(program);
+        var segments = SegmentSurvey.Of(program);
         long cellsOfTile = (long)program.Chip.Tile.Rows * program.Chip.Tile.Columns;
         long cellsUsed = surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => s.CellsUsed);
         long analogMacs = surveys.Sum(s => s.Macs);
         long digitalMacs = DigitalMacs(program, analogMacs, out bool isEstimate);
-        long analogParameters = program.Layers.Where(l => l.SharesTilesOf is null).Sum(l => (long)l.Groups * l.Rows * l.Columns);
+        long analogParameters = surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => (long)s.Layer.Groups * s.Layer.ModelRows * s.Layer.ModelColumns);
         return new MappingReport
         {
             Producer = program.Producer,
@@ -40,8 +43,8 @@ internal static class MappingSurvey
             TilesUsed = tilesUsed,
             TilesTotal = TilesTotal(program),
             CellsUsed = cellsUsed,
-            CellsOfUsedTiles = tilesUsed * cellsOfTile,
-            Utilization = tilesUsed == 0 ? null : cellsUsed / ((double)tilesUsed * cellsOfTile),
+            CellsOfUsedTiles = tilesLoaded * cellsOfTile,
+            Utilization = tilesLoaded == 0 ? null : cellsUsed / ((double)tilesLoaded * cellsOfTile),
             AnalogMacs = analogMacs,
             DigitalMacs = digitalMacs,
             AnalogMacShare = Share(analogMacs, analogMacs + digitalMacs),
@@ -57,10 +60,12 @@ internal static class MappingSurvey
             DigitalPartitions = program.Partitions.Length,
             DigitalOperations = program.Partitions.Sum(p => p.Operations),
             Nodes = [.. program.Nodes.Select(n => NodeOf(program, n))],
-            Layers = [.. surveys.Zip(cost.Layers, (s, c) => LayerOf(program, s, c))],
-            Estimate = EstimateSurvey.Of(program, cost),
-            Bounds = Bounds(program, surveys, cost, tilesUsed),
-            Findings = [.. Findings(program, surveys)],
+            Layers = layers,
+            Estimate = EstimateSurvey.Of(program, cost, segments),
+            Bounds = Bounds(program, surveys, cost, tilesLoaded),
+            Segments = segments,
+            SegmentBatch = program.SegmentBatch,
+            Findings = [.. Findings(program, surveys, layers)],
         };
     }
 
@@ -89,6 +94,7 @@ internal static class MappingSurvey
             Rows = layer.Rows,
             Columns = layer.Columns,
             Groups = layer.Groups,
+            Zeros = survey.Zeros(),
             Packing = layer.Packing,
             MvmPerInference = layer.VectorsPerInference,
             Macs = survey.Macs,
@@ -137,9 +143,9 @@ internal static class MappingSurvey
             return [];
         }
 
-        if (program.Schedule is { } schedule)
+        if (BoundSurvey.TargetOf(program) is { } target)
         {
-            return BoundSurvey.ReportsOf(BoundSurvey.Of(program), schedule.Target);
+            return BoundSurvey.ReportsOf(BoundSurvey.Of(program), target);
         }
 
         long leastTiles = BoundSurvey.LeastTiles(program);
@@ -161,7 +167,7 @@ internal static class MappingSurvey
     private static BoundReport Bound(string name, double? value, double? achieved, string unit, bool isBinding) =>
         new(name, value, achieved, value > 0 ? (achieved / value) - 1 : null, unit, isBinding);
 
-    private static IEnumerable<FindingReport> Findings(MappedProgram program, ImmutableArray<LayerSurvey> surveys)
+    private static IEnumerable<FindingReport> Findings(MappedProgram program, ImmutableArray<LayerSurvey> surveys, ImmutableArray<LayerReport> layers)
     {
         if (surveys.IsEmpty)
         {
@@ -185,6 +191,17 @@ internal static class MappingSurvey
         {
             yield return new FindingReport(
                 null, Text($"{sharing.Length} of {surveys.Length} layers run on the tiles of another with the same weights, in turn with it"), sharing, "--equal-weights copy gives each its own");
+        }
+
+        LayerReport[] sparse = [.. layers.Where(l => l.Zeros is not null)];
+        if (sparse.Length > 0)
+        {
+            ZerosReport[] zeros = [.. sparse.Where(l => l.SharesTilesOf is null).Select(l => l.Zeros!)];
+            yield return new FindingReport(
+                null,
+                Text($"{sparse.Length} of {surveys.Length} layers leave out zeros: {zeros.Sum(z => z.Rows):N0} rows, {zeros.Sum(z => z.Columns):N0} columns and {zeros.Sum(z => z.Blocks):N0} blocks of a tile, {zeros.Sum(z => z.Weights):N0} weights in all"),
+                [.. sparse.Select(l => l.Name)],
+                "--zeros program puts them on tiles");
         }
 
         if (program.Chip.Tile.Adc.Bits is { } bits)

@@ -50,7 +50,7 @@ internal sealed class ScheduleLoad
 
     /// <summary>Bytes of one inference on every link of every chip.</summary>
     public IEnumerable<long> LinkBytes() => _schedule.Channels
-        .SelectMany((channel, c) => channel.Hops.Where(h => h.Link >= 0).Select(h => (h.Chip, h.Link, Bytes: h.Bytes * Messages[c])))
+        .SelectMany((channel, c) => channel.Hops.Where(h => h.Link >= 0).Select(h => (h.Chip, h.Link, Bytes: h.Bytes * channel.MessagesOn(h.Path, Messages[c]))))
         .GroupBy(h => (h.Chip, h.Link), (_, hops) => hops.Sum(h => h.Bytes));
 
     /// <summary>Messages within a chip, all of one inference together; where routers do not copy, one for each receiver stands in the program.</summary>

@@ -34,6 +34,7 @@ public static class TextReport
         ArgumentNullException.ThrowIfNull(report);
         WriteVerdict(console, report);
         WriteFindings(console, report, all);
+        WriteSegments(console, report);
         WriteLayers(console, report, all);
         if (all)
         {
@@ -66,6 +67,11 @@ public static class TextReport
         string weights = layer.WeightBits is { } bits ? Text($"{bits} bits") : "analog";
         string cells = detail.CellBits is { } cellBits ? Text($"{Slices(layer.Slices)} of {cellBits} bits ({Name(detail.Slicing)})") : "one analog cell";
         Line(console, Text($"weights     {weights}, {cells}, {Name(detail.Encoding.Sign)} in {Name(detail.Encoding.PairAxis)}, subtracted {Name(detail.Encoding.Subtract)}, {detail.Scales} {(detail.Scales == 1 ? "scale" : "scales")}"));
+        if (layer.Zeros is { } zeros)
+        {
+            Line(console, Text($"zeros       {Count(zeros.Rows, "row")}, {Count(zeros.Columns, "column")} and {Count(zeros.Blocks, "block")} are not on tiles, {Quantity.Count(zeros.Weights)} weights in all"));
+        }
+
         string scale = layer.Input.Scale is { } s ? Text($"scale {s:G6}") : "scale per vector or not calibrated";
         Line(console, Text($"input       {BitsOf(layer.Input.Bits)}, {Name(layer.Input.Scheme)}, {Count(layer.Input.Pulses, "pulse")}, {(layer.Input.Unsigned ? "unsigned" : "signed")}, {scale}"));
         string needs = layer.Adc.LosslessBits is { } lossless
@@ -143,6 +149,42 @@ public static class TextReport
                 Line(console, $"  help: {Printable.Of(help, int.MaxValue)}", Weak);
             }
         }
+    }
+
+    private static void WriteSegments(IAnsiConsole console, MappingReport report)
+    {
+        string[] alternatives = [.. AlternativesText.Lines(report.Alternatives)];
+        if (alternatives.Length > 0)
+        {
+            Line(console, "");
+            WriteLines(console, alternatives);
+        }
+
+        if (report.Segments.IsEmpty)
+        {
+            return;
+        }
+
+        var table = new TextTable(
+            ("segment", true), ("layers", true), ("from", false), ("to", false), ("tiles", true), ("load", true), ("reload", true), ("interval", true), ("latency", true), ("crossing", true));
+        foreach (SegmentReport s in report.Segments)
+        {
+            table.Add(
+                Text($"{s.Segment}"),
+                Text($"{s.Layers.Length}"),
+                Printable.Of(s.Layers[0], WidestName),
+                Printable.Of(s.Layers[^1], WidestName),
+                Quantity.Count(s.Tiles),
+                Quantity.Of(s.ReloadBytes, "B"),
+                Quantity.Estimate(s.ReloadS, "s"),
+                Quantity.Estimate(s.IntervalS, "s"),
+                Quantity.Estimate(s.LatencyS, "s"),
+                Quantity.Of(s.CrossingBytes, "B"));
+        }
+
+        Line(console, "");
+        WriteTable(console, table);
+        Line(console, Text($"segments are loaded one after the other, {Count(report.SegmentBatch, "inference")} a load"), Weak);
     }
 
     private static void WriteLayers(IAnsiConsole console, MappingReport report, bool all)
@@ -280,10 +322,12 @@ public static class TextReport
         WriteTable(console, table);
     }
 
-    private static void WriteTable(IAnsiConsole console, TextTable table)
+    private static void WriteTable(IAnsiConsole console, TextTable table) => WriteLines(console, table.Lines());
+
+    private static void WriteLines(IAnsiConsole console, IEnumerable<string> lines)
     {
         bool isHeader = true;
-        foreach (string line in table.Lines())
+        foreach (string line in lines)
         {
             Line(console, line, isHeader ? Strong : Plain);
             isHeader = false;

@@ -70,7 +70,16 @@ public sealed record TimeReport
     public required ImmutableArray<PartCostReport> Explained { get; init; }
 
     public required ImmutableArray<string> NotModelled { get; init; }
+
+    /// <summary>Loads and runs of a batch; empty = everything is on the tiles at once.</summary>
+    public ImmutableArray<SegmentTimeReport> Segments { get; init; } = [];
 }
+
+/// <param name="Segment">Its number, in the order in which they are loaded.</param>
+/// <param name="ReloadS">To put it on the tiles; null = not known.</param>
+/// <param name="RunS">In which the batch runs through it.</param>
+/// <param name="ReloadJ">Energy of the load; null = not known.</param>
+public sealed record SegmentTimeReport(int Segment, double? ReloadS, double? RunS, double? ReloadJ);
 
 /// <param name="Resource">As in <c>core (2,3) vector unit</c>.</param>
 /// <param name="Kind">tile, issue, adc, vector_unit, buffer, link, board, memory.</param>
@@ -112,7 +121,13 @@ public static class TimeText
         console.WriteLine(
             string.Create(CultureInfo.InvariantCulture, $"{Printable.Of(report.Model)} -> {chips}: {rate}, latency {Seconds(report.LatencyS)}, simulated {report.Inferences} {(report.Inferences == 1 ? "inference" : "inferences")}"),
             new Style(decoration: Decoration.Bold));
-        Line($"interval    {Seconds(report.IntervalS)} ({steady}), latency among others {Seconds(report.LoadedLatencyS)}");
+        string interval = report.Segments.IsEmpty ? steady : string.Create(CultureInfo.InvariantCulture, $"mean of {report.Inferences} a load");
+        Line($"interval    {Seconds(report.IntervalS)} ({interval}), latency among others {Seconds(report.LoadedLatencyS)}");
+        foreach (var segment in report.Segments)
+        {
+            Line($"segment {segment.Segment}   load {Seconds(segment.ReloadS)}, {Of(segment.ReloadJ, "J")}; run {Seconds(segment.RunS)}");
+        }
+
         Line($"bottleneck  {(report.Bottleneck is { } bottleneck ? Printable.Of(bottleneck) : Quantity.NotModelled)}");
         Line($"energy      {Of(report.EnergyJ, "J")} per inference, power {Of(report.PowerW, "W")}, area {(report.AreaMm2 is { } area ? Quantity.Number(area) + " mm2" : Quantity.NotModelled)}");
         Line($"            {string.Join(", ", report.Breakdown.Select(p => $"{p.Part} {Of(p.EnergyJ, "J")}{(p.Share is { } share ? $" ({Quantity.Percent(share)})" : "")}"))}");

@@ -53,7 +53,7 @@ public sealed class Session : IDisposable
         }
 
         Programming = program.Chip.Tile.Cell.Programming is { } programming && layers.Any(l => l.Path == LayerPath.Tiles)
-            ? ProgrammingTally.Sum([.. layers.Where(l => !l.SharesCells).SelectMany(l => l.Programming)], programming)
+            ? ProgrammingTally.Sum([.. layers.SelectMany((l, i) => l.SharesCells ? [] : l.Programming.Select(p => (program.Layers[i].Segment, p.Tile, p.Tally)))], programming)
             : null;
         // On the cells that all threads programmed.
         _layers = options.ThreadsOfALayer is { } threads && threads != options.Threads

@@ -116,6 +116,52 @@ public sealed class CompileTests : IDisposable
         Assert.Equal(1, AimcTool.Run("compile", Lenet, "--chip", "tiny", "--chips", "2", "-o", _folder.File("no.aimc")).ExitCode);
     }
 
+    /// <summary>1,456 tiles on 576: the refusal says what the ways out would cost, segments run, and the values are those of a chip that holds everything.</summary>
+    [Fact]
+    public void What_does_not_fit_is_loaded_in_segments_when_asked()
+    {
+        string[] chip = ["--chip", "tiny", "--set", "mesh.rows=12", "--set", "mesh.columns=12", "--set", "tile.rows=16", "--set", "tile.columns=16", "--set", "core.buffer_kib=64", "--set", "tile.input.management=abs_max"];
+        string model = Places.Own("resnet.onnx");
+        string program = _folder.File("pieces.aimc");
+        var (exitCode, _, error) = AimcTool.Run(["compile", model, .. chip, "-o", program]);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("AIMC3003", error, StringComparison.Ordinal);
+        string[] ways = ["--fallback segments", "--chips 3", "--fallback digital"];
+        Assert.All(ways, way => Assert.Contains(error.Split('\n'), l => l.StartsWith($"  {way}", StringComparison.Ordinal) && l.Contains(" us", StringComparison.Ordinal)));
+        Assert.False(File.Exists(program));
+
+        JsonElement report = AimcTool.Json(["compile", model, .. chip, "--fallback", "segments", "--segment-batch", "2", "-o", program]);
+        int segments = report.GetProperty("segments").GetArrayLength();
+        Assert.InRange(segments, 3, 6);
+        Assert.Equal(2, report.GetProperty("segment_batch").GetInt32());
+        JsonElement chosen = report.GetProperty("alternatives").EnumerateArray().Single(a => a.GetProperty("is_chosen").GetBoolean());
+        Assert.Equal("--fallback segments", chosen.GetProperty("lever").GetString());
+        Assert.Equal(segments, AimcTool.Json("inspect", program).GetProperty("segments").GetArrayLength());
+        Assert.Contains("segments are loaded one after the other, 2 inferences a load", AimcTool.Succeed("inspect", program), StringComparison.Ordinal);
+
+        string trace = _folder.File("trace.json");
+        JsonElement time = AimcTool.Json("time", program, "--trace", trace);
+        Assert.InRange(chosen.GetProperty("interval_s").GetDouble(), 0.5 * time.GetProperty("interval_s").GetDouble(), time.GetProperty("interval_s").GetDouble());
+        Assert.Equal(segments, time.GetProperty("segments").GetArrayLength());
+        Assert.Contains($"load segment {segments - 1}", File.ReadAllText(trace), StringComparison.Ordinal);
+        Assert.Contains($"segment {segments - 1}   load", AimcTool.Succeed("time", program), StringComparison.Ordinal);
+
+        string whole = _folder.File("whole.aimc");
+        AimcTool.Succeed(["compile", model, .. chip, "--chips", "auto", "-o", whole]);
+        string images = Places.Own("fashion-mnist-test1000-images.idx3-ubyte.gz");
+        string labels = Places.Own("fashion-mnist-test1000-labels.idx1-ubyte.gz");
+        byte[][] outputs =
+        [
+            .. new[] { program, whole }.Select((p, i) =>
+            {
+                string saved = _folder.File($"{i}.npz");
+                AimcTool.Succeed("evaluate", p, "--data", images, "--labels", labels, "--limit", "32", "--save-outputs", saved);
+                return File.ReadAllBytes(saved);
+            }),
+        ];
+        Assert.Equal(outputs[1], outputs[0]);
+    }
+
     [Fact]
     public void What_does_not_fit_runs_digitally_when_asked()
     {

@@ -55,14 +55,43 @@ public enum ChannelKind
 /// <param name="Receivers">Cores, and buffers of rows and results (-1 for partial sums, which have one receiver).</param>
 /// <param name="Bytes">Of one message.</param>
 /// <param name="Capacity">Of partial sums; 0 = bounded by the buffer.</param>
-/// <param name="Hops">The path or tree: links, parents first; empty within a core.</param>
+/// <param name="Hops">The paths or trees, one after the other: links, parents first; empty within a core.</param>
 public sealed record Channel(
-    ChannelKind Kind, int From, ImmutableArray<Receiver> Receivers, long Bytes, int Capacity, ImmutableArray<ChannelHop> Hops);
+    ChannelKind Kind, int From, ImmutableArray<Receiver> Receivers, long Bytes, int Capacity, ImmutableArray<ChannelHop> Hops)
+{
+    /// <summary>Which path messages take, in turn: message m of an inference takes Turns[m % count]. Whatever path it took, a message arrives after the one before it. Empty = there is one path.</summary>
+    public ImmutableArray<int> Turns { get; init; } = [];
+
+    /// <summary>Paths that messages take; each reaches all receivers.</summary>
+    public int Paths => Turns.IsEmpty ? 1 : Turns.Max() + 1;
+
+    /// <param name="message">Counted from 0 in every inference.</param>
+    public int PathOf(long message) => Turns.IsEmpty ? 0 : Turns[(int)(message % Turns.Length)];
+
+    /// <summary>How many of the first messages of an inference take a path.</summary>
+    public long MessagesOn(int path, long messages)
+    {
+        if (Turns.IsEmpty)
+        {
+            return path == 0 ? messages : 0;
+        }
+
+        var (whole, rest) = Math.DivRem(messages, Turns.Length);
+        long taken = 0;
+        for (int turn = 0; turn < Turns.Length; turn++)
+        {
+            taken += Turns[turn] != path ? 0 : turn < rest ? whole + 1 : whole;
+        }
+
+        return taken;
+    }
+}
 
 public readonly record struct Receiver(int Core, int Buffer);
 
 /// <param name="Link">Index in the topology of the chip; -1 = the links of the board or of off-chip memory from one chip to another.</param>
 /// <param name="Chip">Which chip's.</param>
-/// <param name="Parent">Index of the hop before it; -1 = the sender.</param>
+/// <param name="Parent">Index of the hop before it, of the same path; -1 = the sender.</param>
 /// <param name="Bytes">What of the message passes here: not every receiver takes all of a row.</param>
-public readonly record struct ChannelHop(int Link, int Chip, int Parent, long Bytes);
+/// <param name="Path">Of which path it is.</param>
+public readonly record struct ChannelHop(int Link, int Chip, int Parent, long Bytes, int Path = 0);

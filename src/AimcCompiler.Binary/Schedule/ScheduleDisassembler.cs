@@ -52,7 +52,7 @@ internal static class ScheduleDisassembler
         {
             var channel = schedule.Channels[c];
             string room = channel.Capacity == 0 ? "" : Text($", room for {channel.Capacity}");
-            string hops = channel.Hops.IsEmpty ? "" : $" by {string.Join(' ', channel.Hops.Select(h => Text($"{(h.Link < 0 ? "board" : Text($"{h.Link}"))}/{h.Parent}")))}";
+            string hops = channel.Hops.IsEmpty ? "" : $" by {string.Join(" or ", channel.Hops.GroupBy(h => h.Path).Select(p => string.Join(' ', p.Select(Print))))}{(channel.Turns.IsEmpty ? "" : $" in turn {string.Join(' ', channel.Turns)}")}";
             yield return Text($"  c{c}: {Words(channel.Kind)} of {channel.Bytes} bytes from core {channel.From} to {string.Join(' ', channel.Receivers.Select(r => r.Buffer < 0 ? Text($"core {r.Core}") : Text($"b{r.Buffer}")))}{room}{hops}");
         }
 
@@ -93,6 +93,8 @@ internal static class ScheduleDisassembler
 
     private static string Print(StageInput input, int rows) =>
         Text($"r{input.Value}{(input.Window == RowWindow.SameRow ? "" : input.Window == RowWindow.Whole(rows) ? "[all]" : $"[{Print(input.Window)}]")}{(input.IsCarried ? " carried" : "")}");
+
+    private static string Print(ChannelHop hop) => Text($"{(hop.Link < 0 ? "board" : Text($"{hop.Link}"))}/{hop.Parent}");
 
     private static string Print(RowWindow window) => Text($"{window.Reach} to {window.Factor} x {(window.Divisor == 1 ? "" : Text($"1/{window.Divisor} "))}{window.Offset:+0;-0;+0}");
 

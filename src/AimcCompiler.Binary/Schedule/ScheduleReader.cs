@@ -40,7 +40,10 @@ internal static class ScheduleReader
                 [.. channel.Cores.Zip(channel.Buffers, (core, buffer) => new Receiver(core, buffer))],
                 channel.Bytes,
                 channel.Capacity,
-                hops.Slice(used, channel.Hops)));
+                hops.Slice(used, channel.Hops))
+            {
+                Turns = [.. channel.Turns],
+            });
             used += channel.Hops;
         }
 
@@ -144,16 +147,12 @@ internal static class ScheduleReader
         var hops = ImmutableArray.CreateBuilder<ChannelHop>(bytes.Length / AimcFormat.HopBytes);
         for (var entry = bytes.Span; !entry.IsEmpty; entry = entry[AimcFormat.HopBytes..])
         {
-            if (BinaryPrimitives.ReadInt32LittleEndian(entry[12..]) != 0)
-            {
-                throw new InvalidIrException($"hop {hops.Count} sets a field that no format version has");
-            }
-
             hops.Add(new ChannelHop(
                 BinaryPrimitives.ReadInt32LittleEndian(entry),
                 BinaryPrimitives.ReadInt32LittleEndian(entry[4..]),
                 BinaryPrimitives.ReadInt32LittleEndian(entry[8..]),
-                BinaryPrimitives.ReadInt64LittleEndian(entry[16..])));
+                BinaryPrimitives.ReadInt64LittleEndian(entry[16..]),
+                BinaryPrimitives.ReadInt32LittleEndian(entry[12..])));
         }
 
         return hops.MoveToImmutable();

@@ -49,9 +49,12 @@ public static partial class ScheduleVerifier
             }
         }
 
-        /// <summary>Follows the tree of hops from the sender.</summary>
+        /// <summary>Follows the trees of hops from the sender.</summary>
         private void VerifyHops(Channel channel, string name)
         {
+            Check(channel.Turns.Length <= MaximumTurns, $"{name} takes paths in {channel.Turns.Length} turns, at most {MaximumTurns} are taken");
+            Check(channel.Turns.IsEmpty || channel.Turns.Distinct().Order().SequenceEqual(Enumerable.Range(0, channel.Turns.Distinct().Count())), $"{name} takes paths {string.Join(' ', channel.Turns)} in turn: one of them is missing");
+            int paths = channel.Paths;
             var ends = new (int Chip, int Node)[channel.Hops.Length];
             bool[] isInner = new bool[channel.Hops.Length];
             bool isBus = _topology is BusTopology;
@@ -62,6 +65,8 @@ public static partial class ScheduleVerifier
                 Check(hop.Parent >= -1 && hop.Parent < h, $"{at} follows hop {hop.Parent}");
                 Check(hop.Chip >= 0 && hop.Chip < program.Chips, $"{at} is on chip {hop.Chip}, there are {program.Chips}");
                 Check(hop.Bytes >= 1 && hop.Bytes <= channel.Bytes, $"{at} passes {hop.Bytes} bytes of {channel.Bytes}");
+                Check(hop.Path >= (h == 0 ? 0 : channel.Hops[h - 1].Path) && hop.Path < paths, $"{at} is of path {hop.Path} of {paths}, or stands behind a later path");
+                Check(hop.Parent < 0 || channel.Hops[hop.Parent].Path == hop.Path, $"{at} of path {hop.Path} follows one of another path");
                 var from = hop.Parent < 0 ? (channel.From / _topology.Cores, channel.From % _topology.Cores) : ends[hop.Parent];
                 if (hop.Parent >= 0)
                 {
@@ -84,9 +89,13 @@ public static partial class ScheduleVerifier
             }
 
             var receivers = channel.Receivers.Where(r => r.Core != channel.From).Select(r => (Chip: r.Core / _topology.Cores, Node: r.Core % _topology.Cores)).ToHashSet();
-            foreach (var receiver in receivers)
+            var reached = ends.Select((e, h) => (e.Chip, e.Node, channel.Hops[h].Path)).ToHashSet();
+            foreach (var (chip, node) in receivers)
             {
-                Check(ends.Any(e => e == receiver || (isBus && e == (receiver.Chip, -1))), $"{name} does not reach core {receiver.Node} of chip {receiver.Chip}");
+                for (int path = 0; path < paths; path++)
+                {
+                    Check(reached.Contains((chip, node, path)) || (isBus && reached.Contains((chip, -1, path))), $"path {path} of {name} does not reach core {node} of chip {chip}");
+                }
             }
 
             for (int h = 0; h < ends.Length; h++)

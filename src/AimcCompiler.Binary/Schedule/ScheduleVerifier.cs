@@ -25,6 +25,9 @@ public static partial class ScheduleVerifier
     /// <summary>Rows of all buffers together.</summary>
     public const long MaximumBufferedRows = 1 << 26;
 
+    /// <summary>Turns of a channel's paths.</summary>
+    public const int MaximumTurns = 64;
+
     /// <summary>Cores of so many chips.</summary>
     public static long CoresOf(ChipDescription chip, int chips)
     {
@@ -37,12 +40,22 @@ public static partial class ScheduleVerifier
     public static void Verify(MappedProgram program)
     {
         ArgumentNullException.ThrowIfNull(program);
+        if (program.Schedule is null && program.SegmentSchedules.IsEmpty)
+        {
+            return;
+        }
+
+        Check(
+            CoresOf(program.Chip, program.Chips) <= MaximumCores,
+            $"the program has a schedule for {CoresOf(program.Chip, program.Chips)} cores, at most {MaximumCores} can have one");
         if (program.Schedule is { } schedule)
         {
-            Check(
-                CoresOf(program.Chip, program.Chips) <= MaximumCores,
-                $"the program has a schedule for {CoresOf(program.Chip, program.Chips)} cores, at most {MaximumCores} can have one");
-            new Verification(program, schedule).Run();
+            new Verification(program, schedule, 0).Run();
+        }
+
+        for (int s = 0; s < program.SegmentSchedules.Length; s++)
+        {
+            new Verification(program, program.SegmentSchedules[s], s).Run();
         }
     }
 
@@ -61,13 +74,16 @@ public static partial class ScheduleVerifier
     public static void VerifyAndRun(MappedProgram program)
     {
         Verify(program);
-        if (program.Schedule is { } schedule && FindDeadlock(schedule) is { } halted)
+        foreach (var schedule in program.Schedule is { } whole ? [whole] : program.SegmentSchedules)
         {
-            throw new InvalidIrException($"the streams come to a halt: {string.Join("; ", halted.Take(8))}{(halted.Length > 8 ? FormattableString.Invariant($"; and {halted.Length - 8} more") : "")}");
+            if (FindDeadlock(schedule) is { } halted)
+            {
+                throw new InvalidIrException($"the streams come to a halt: {string.Join("; ", halted.Take(8))}{(halted.Length > 8 ? FormattableString.Invariant($"; and {halted.Length - 8} more") : "")}");
+            }
         }
     }
 
-    private sealed partial class Verification(MappedProgram program, ProgramSchedule schedule)
+    private sealed partial class Verification(MappedProgram program, ProgramSchedule schedule, int segment)
     {
         private readonly StageGraph _graph = schedule.Stages;
         private readonly CoreMapping _mapping = schedule.Mapping;
@@ -160,29 +176,69 @@ public static partial class ScheduleVerifier
                 Check(
                     matrix.Columns == (long)layer.Groups * layer.Columns, $"{name} has {matrix.Columns} columns, its layer {layer.Groups} groups of {layer.Columns}");
                 Check(
-                    _graph.Values[stage.Output].ElementsPerRow == (long)matrix.VectorsPerRow * matrix.Columns,
-                    $"{name} writes rows of {_graph.Values[stage.Output].ElementsPerRow} elements, {matrix.VectorsPerRow} vectors of {matrix.Columns} columns");
+                    _graph.Values[stage.Output].ElementsPerRow == (long)matrix.VectorsPerRow * layer.Groups * layer.ModelColumns,
+                    $"{name} writes rows of {_graph.Values[stage.Output].ElementsPerRow} elements, {matrix.VectorsPerRow} vectors of {(long)layer.Groups * layer.ModelColumns} columns");
                 int owner = matrix.SharesTilesOf is { } shared ? _graph.Stages[shared].Unit : stage.Unit;
                 Check(
                     (program.Layers[owner].SharesTilesOf ?? owner) == (layer.SharesTilesOf ?? stage.Unit), $"{name} is on the tiles of layer {owner}, its layer on others");
                 Check(_mapping.Replication.Copies[s] == layer.Copies, $"{name} has {_mapping.Replication.Copies[s]} copies, its layer {layer.Copies}");
             }
 
-            Check(!isStage.Contains(false), $"layer {isStage.IndexOf(false)} is no stage");
+            for (int l = 0; l < isStage.Length; l++)
+            {
+                Check(isStage[l] == (program.Layers[l].Segment == segment), $"layer {l} of segment {program.Layers[l].Segment} is {(isStage[l] ? "a" : "no")} stage of segment {segment}");
+            }
+
             Dictionary<string, int> values = [];
             for (int v = 0; v < _graph.Values.Length; v++)
             {
                 values.Add(_graph.Values[v].Name, v);
             }
 
-            HashSet<string> outputs = [.. program.Outputs.Select(o => program.Values[o].Name)];
-            HashSet<string> inputs = [.. program.Inputs.Select(i => program.Values[i].Name)];
+            (HashSet<string> outputs, HashSet<string> inputs) = Ends();
             foreach (var value in _graph.Values)
             {
-                Check(value.IsOutput == outputs.Contains(value.Name), $"stage value {Quoted.Of(value.Name)} is {(value.IsOutput ? "no" : "an")} output of the program");
-                Check(value.Producer >= 0 || inputs.Contains(value.Name), $"stage value {Quoted.Of(value.Name)} is no input of the program and no stage writes it");
+                Check(value.IsOutput == outputs.Contains(value.Name), $"stage value {Quoted.Of(value.Name)} is {(value.IsOutput ? "no" : "an")} output of {Whole}");
+                Check(value.Producer >= 0 || inputs.Contains(value.Name), $"stage value {Quoted.Of(value.Name)} is no input of {Whole} and no stage writes it");
             }
         }
+
+        private string Whole => program.SegmentSchedules.IsEmpty ? "the program" : $"segment {segment}";
+
+        /// <summary>What leaves the chips and what comes to them: outputs and inputs of the program, and what passes from segment to segment.</summary>
+        private (HashSet<string> Outputs, HashSet<string> Inputs) Ends()
+        {
+            HashSet<string> outputs = [.. program.Outputs.Select(o => program.Values[o].Name)];
+            HashSet<string> inputs = [.. program.Inputs.Select(i => program.Values[i].Name)];
+            if (program.SegmentSchedules.IsEmpty)
+            {
+                return (outputs, inputs);
+            }
+
+            var segments = program.SegmentOfInstructions();
+            var ofInstructions = program.Instructions.Select((i, at) => (Segment: segments[at], Reads: ReadsOf(i), Writes: WritesOf(i))).ToList();
+            HashSet<string> own = [.. ofInstructions.Where(i => i.Segment == segment).SelectMany(i => i.Writes).Select(v => program.Values[v].Name)];
+            outputs.RemoveWhere(o => !own.Contains(o) && !inputs.Contains(o));
+            outputs.UnionWith(ofInstructions.Where(i => i.Segment > segment).SelectMany(i => i.Reads).Select(v => program.Values[v].Name).Where(own.Contains));
+            inputs.UnionWith(ofInstructions.Where(i => i.Segment < segment).SelectMany(i => i.Writes).Select(v => program.Values[v].Name));
+            return (outputs, inputs);
+        }
+
+        private IEnumerable<int> ReadsOf(Instruction instruction) => instruction switch
+        {
+            MvmInstruction mvm => [program.Layers[mvm.Layer].Input],
+            DigitalInstruction digital => program.Partitions[digital.Partition].Inputs,
+            LoopInstruction loop => loop.Body.SelectMany(ReadsOf).Append(loop.Scanned).Concat(loop.States.Where(s => s.Initial is not null).Select(s => s.Initial!.Value)),
+            _ => throw new System.Diagnostics.UnreachableException(),
+        };
+
+        private IEnumerable<int> WritesOf(Instruction instruction) => instruction switch
+        {
+            MvmInstruction mvm => [program.Layers[mvm.Layer].Output],
+            DigitalInstruction digital => program.Partitions[digital.Partition].Outputs,
+            LoopInstruction loop => loop.Body.SelectMany(WritesOf).Append(loop.Sequence).Concat(loop.States.Where(s => s.Final is not null).Select(s => s.Final!.Value)),
+            _ => throw new System.Diagnostics.UnreachableException(),
+        };
 
         private void VerifyRowGroups()
         {

@@ -145,6 +145,7 @@ internal static class ScheduleWriter
             Capacity = channel.Capacity,
             Hops = channel.Hops.Length,
         };
+        result.Turns.AddRange(channel.Turns);
         result.Cores.AddRange(channel.Receivers.Select(r => r.Core));
         result.Buffers.AddRange(channel.Receivers.Select(r => r.Buffer));
         return result;
@@ -213,6 +214,7 @@ internal static class ScheduleWriter
             BinaryPrimitives.WriteInt32LittleEndian(entry, hops[i].Link);
             BinaryPrimitives.WriteInt32LittleEndian(entry[4..], hops[i].Chip);
             BinaryPrimitives.WriteInt32LittleEndian(entry[8..], hops[i].Parent);
+            BinaryPrimitives.WriteInt32LittleEndian(entry[12..], hops[i].Path);
             BinaryPrimitives.WriteInt64LittleEndian(entry[16..], hops[i].Bytes);
         }
 

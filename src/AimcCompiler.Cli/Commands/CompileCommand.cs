@@ -50,7 +50,7 @@ public static class CompileCommand
                 progress.Report("writing");
                 AimcWriter.WriteFile(result.Program, target);
                 progress.Dispose();
-                var report = MappingReport.Of(result.Program, InspectCommand.SimulationOf(result.Program));
+                var report = MappingReport.Of(result.Program, InspectCommand.SimulationOf(result.Program)) with { Alternatives = result.Alternatives };
                 bool isJson = parsed.GetValue(format) == "json";
                 // The text report says its own findings.
                 CommandOutcome.Warn(console, result.Warnings.Where(w => isJson || report.Findings.All(f => f.Id != w.Descriptor.Id)));

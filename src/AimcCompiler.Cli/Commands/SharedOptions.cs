@@ -19,8 +19,10 @@ internal sealed class MappingOptions
 
     private readonly Option<string> _chips = new("--chips") { Description = "Identical chips: a number, or auto for as many as needed", HelpName = "N|auto", DefaultValueFactory = _ => "1" };
 
-    private readonly Option<string> _fallback = new Option<string>("--fallback") { Description = "What does not fit: an error, or digital", DefaultValueFactory = _ => "error" }
-        .AcceptOnlyFromAmong("error", "digital");
+    private readonly Option<string> _fallback = new Option<string>("--fallback") { Description = "What does not fit: an error, digital layers, or segments that are loaded one after the other", DefaultValueFactory = _ => "error" }
+        .AcceptOnlyFromAmong("error", "digital", "segments");
+
+    private readonly Option<int> _segmentBatch = new("--segment-batch") { Description = "Inferences that pass a segment before the next is loaded", HelpName = "N", DefaultValueFactory = _ => 1 };
 
     private readonly Option<string> _depthwise = new Option<string>("--depthwise") { Description = "Depthwise convolutions", DefaultValueFactory = _ => "digital" }
         .AcceptOnlyFromAmong("digital", "packed", "dense");
@@ -35,6 +37,9 @@ internal sealed class MappingOptions
 
     private readonly Option<string> _shareTiles = new Option<string>("--share-tiles") { Description = "Small matrices on one tile: where the chip is too small otherwise, never, or always", DefaultValueFactory = _ => "auto" }
         .AcceptOnlyFromAmong("auto", "never", "always");
+
+    private readonly Option<string> _zeros = new Option<string>("--zeros") { Description = "Rows, columns and blocks of zeros: left out, or programmed as other weights are", DefaultValueFactory = _ => "skip" }
+        .AcceptOnlyFromAmong("skip", "program");
 
     private readonly Option<int> _mapSeed = new("--map-seed") { Description = "Names the draws of the searches for cores", DefaultValueFactory = _ => 1 };
 
@@ -63,7 +68,7 @@ internal sealed class MappingOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _fix, _analog, _digital, _fallback, _depthwise, _analogEmbedding, _equalWeights, _target, _shareTiles, _mapSeed, _mapEffort, _deadTiles })
+        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _fix, _analog, _digital, _fallback, _segmentBatch, _depthwise, _analogEmbedding, _equalWeights, _target, _shareTiles, _zeros, _mapSeed, _mapEffort, _deadTiles })
         {
             command.Options.Add(option);
         }
@@ -71,7 +76,7 @@ internal sealed class MappingOptions
 
     /// <summary>The mapping options that the user gave and that only a compile can follow.</summary>
     public IEnumerable<string> Given(ParseResult parsed) =>
-        new Option[] { Chip, _set, _chips, _dim, _fix, _analog, _digital, _fallback, _depthwise, _analogEmbedding, _equalWeights, _target, _shareTiles, _mapSeed, _mapEffort, _deadTiles }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
+        new Option[] { Chip, _set, _chips, _dim, _fix, _analog, _digital, _fallback, _segmentBatch, _depthwise, _analogEmbedding, _equalWeights, _target, _shareTiles, _zeros, _mapSeed, _mapEffort, _deadTiles }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
 
     public double InputQuantile(ParseResult parsed) => Quantile(parsed.GetValue(_inputRange)!);
 
@@ -92,12 +97,16 @@ internal sealed class MappingOptions
     private CompileOptions Options(ParseResult parsed) => new()
     {
         Chips = Chips(parsed.GetValue(_chips)!),
-        Fallback = parsed.GetValue(_fallback) == "digital" ? FallbackPolicy.Digital : FallbackPolicy.Error,
+        Fallback = Enum.Parse<FallbackPolicy>(parsed.GetValue(_fallback)!, ignoreCase: true),
+        SegmentBatch = parsed.GetValue(_segmentBatch) is >= 1 and <= 1 << 20 and var batch
+            ? batch
+            : throw new DiagnosticException(Descriptors.InvalidOption, "--segment-batch", FormattableString.Invariant($"is {parsed.GetValue(_segmentBatch)}; 1 to {1 << 20} are possible")),
         Depthwise = Enum.Parse<DepthwisePolicy>(parsed.GetValue(_depthwise)!, ignoreCase: true),
         AnalogEmbedding = parsed.GetValue(_analogEmbedding),
         SharesWeights = parsed.GetValue(_equalWeights) == "share",
         Target = Enum.Parse<MappingTarget>(parsed.GetValue(_target)!, ignoreCase: true),
         Sharing = parsed.GetValue(_shareTiles) switch { "never" => TileSharing.Never, "always" => TileSharing.Always, _ => TileSharing.WhenNeeded },
+        Zeros = parsed.GetValue(_zeros) == "program" ? ZeroPolicy.Program : ZeroPolicy.Skip,
         Seed = parsed.GetValue(_mapSeed),
         Effort = parsed.GetValue(_mapEffort) is >= 0 and <= 1000 and var effort
             ? effort

@@ -59,6 +59,10 @@ public static class CommandOutcome
         foreach (Diagnostic finding in findings)
         {
             Line(console, finding.ToString(), finding.Severity == Severity.Error ? ErrorStyle : WarningStyle);
+            foreach (string line in AlternativesText.Lines(finding.Alternatives))
+            {
+                Line(console, $"  {line}", Style.Plain);
+            }
         }
     }
 

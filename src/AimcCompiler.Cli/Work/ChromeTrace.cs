@@ -12,6 +12,7 @@ internal sealed class ChromeTrace : ITimingTrace, IDisposable
     private const int Links = 1;
     private const int Memory = 2;
     private const int Waits = 3;
+    private const int Loads = 4;
     private const int FirstCore = 16;
     private const int Flush = 1 << 16;
 
@@ -19,6 +20,8 @@ internal sealed class ChromeTrace : ITimingTrace, IDisposable
     private readonly MappedProgram _program;
     private readonly TimingResult _run;
     private readonly int _first;
+    private ProgramSchedule _schedule;
+    private int _firstStream;
     private bool _hasBegun;
 
     /// <param name="stream">Takes the trace.</param>
@@ -48,10 +51,25 @@ internal sealed class ChromeTrace : ITimingTrace, IDisposable
             }
         }
 
-        for (int s = 0; s < program.Schedule!.Streams.Length; s++)
+        _schedule = program.Schedule ?? program.SegmentSchedules[0];
+        var streams = (program.Schedule is { } whole ? [whole] : program.SegmentSchedules).SelectMany(s => s.Streams).ToList();
+        for (int s = 0; s < streams.Count; s++)
         {
-            Name("thread_name", Waits, s, program.Schedule.Streams[s].Name);
+            Name("thread_name", Waits, s, streams[s].Name);
         }
+
+        if (!program.SegmentSchedules.IsEmpty)
+        {
+            Name("process_name", Loads, 0, "loads of segments");
+        }
+    }
+
+    public void Loaded(int segment, long startPs, long endPs)
+    {
+        _schedule = _program.SegmentSchedules[segment];
+        _firstStream = _program.SegmentSchedules.Take(segment).Sum(s => s.Streams.Length);
+        Begin(Loads, 0, string.Create(CultureInfo.InvariantCulture, $"load segment {segment}"), startPs, endPs);
+        End();
     }
 
     public void Busy(int resource, int stage, int inference, long startPs, long endPs)
@@ -62,7 +80,7 @@ internal sealed class ChromeTrace : ITimingTrace, IDisposable
         }
 
         _hasBegun = true;
-        Begin(ProcessOf(resource), resource, stage < 0 ? "inputs and outputs" : _program.Schedule!.Stages.Stages[stage].Name, startPs, endPs);
+        Begin(ProcessOf(resource), resource, stage < 0 ? "inputs and outputs" : _schedule.Stages.Stages[stage].Name, startPs, endPs);
         _writer.WriteStartObject("args");
         _writer.WriteNumber("inference", inference);
         _writer.WriteEndObject();
@@ -76,7 +94,7 @@ internal sealed class ChromeTrace : ITimingTrace, IDisposable
             return;
         }
 
-        Begin(Waits, stream, resource < 0 ? TimeWork.NameOf(cause) : _run.Resources[resource].Name, startPs, endPs);
+        Begin(Waits, _firstStream + stream, resource < 0 ? TimeWork.NameOf(cause) : _run.Resources[resource].Name, startPs, endPs);
         End();
     }
 

@@ -111,7 +111,7 @@ internal static class CompileWork
 
         // The compile cannot know yet that ranges are measured on what it made.
         var warnings = result.Warnings.Where(w => w.Descriptor != Descriptors.NoRanges || !ProgramRanges.IsComplete(program));
-        return new CompilationResult(program, [.. ChipReader.Warnings(chip), .. warnings]);
+        return result with { Program = program, Warnings = [.. ChipReader.Warnings(chip), .. warnings] };
     }
 
     /// <summary>The model's inputs, without those that the user fixed and with dimensions that he gave; the first dimension counts samples.</summary>

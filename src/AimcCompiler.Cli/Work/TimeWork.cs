@@ -69,12 +69,13 @@ internal static class TimeWork
             TopsPerWSystem = operations / result.EnergyJ,
             Bottleneck = busiest is { BusyShare: > 0 } ? busiest.Name : null,
             Breakdown = [.. result.Energy.Select(e => new EnergyPart(e.Part, e.Joules, total > 0 ? e.Joules / total : null))],
-            Bounds = BoundSurvey.ReportsOf(BoundSurvey.Of(program, isWhole ? result.IntervalS : null, isWhole ? result.LatencyS : null), program.Schedule!.Target),
+            Bounds = BoundSurvey.ReportsOf(BoundSurvey.Of(program, isWhole ? result.IntervalS : null, isWhole ? result.LatencyS : null), BoundSurvey.TargetOf(program)!.Value),
             Utilization = [.. result.Resources.Where(r => !r.Timeline.IsEmpty).Select(r => new UtilizationReport(r.Name, r.Kind, r.BusyShare, r.WaitedNs * 1e-9, r.Timeline))],
             Stalls = [.. result.Stalls.Select(s => new StallReport(s.Stage, NameOf(s.Cause), s.What, s.Share))],
             MostLoadedLink = result.MostLoadedLink is { } link ? new LinkLoadReport(link.Link, link.Bytes) : null,
             SliceS = result.SliceS,
             Explained = explained,
+            Segments = [.. result.Segments.Select((s, i) => new SegmentTimeReport(i, s.ReloadS, s.RunS, s.ReloadJ))],
             NotModelled = [.. result.NotModelled, .. result.Energy.Where(e => e.Joules is null).Select(e => $"energy of {e.Part}")],
         };
     }

@@ -39,8 +39,8 @@ public sealed record LayerWork(
     /// ((kernel height - 1) x width + kernel width), all of them for a fully connected layer; 0 at the input.</summary>
     public long FillMvms { get; init; }
 
-    /// <summary>Tiles of one copy.</summary>
-    public long Tiles => (long)RowTiles * ColumnTiles;
+    /// <summary>Tiles of one copy: fewer than the blocks along rows and columns make where blocks of zeros are left out.</summary>
+    public long Tiles { get; init; } = (long)RowTiles * ColumnTiles;
 
     /// <summary>A dense matrix, filled into tiles from the first row and column on.</summary>
     public static LayerWork Dense(

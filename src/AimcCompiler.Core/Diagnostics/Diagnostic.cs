@@ -23,6 +23,9 @@ public sealed class Diagnostic(DiagnosticDescriptor descriptor, string where, st
 
     public ImmutableArray<string> Levers { get; } = [.. levers];
 
+    /// <summary>What could be done instead, with its predicted cost; empty = nothing is known of it.</summary>
+    public ImmutableArray<FitAlternative> Alternatives { get; init; } = [];
+
     public Severity Severity => Descriptor.Severity;
 
     /// <summary><c>where: error AIMC3003: message</c>, and on a second line what would help.</summary>
@@ -61,6 +64,8 @@ public sealed class DiagnosticBag
     public IReadOnlyList<Diagnostic> Diagnostics => _diagnostics;
 
     public bool HasErrors => _diagnostics.Exists(d => d.Severity == Severity.Error);
+
+    public void Add(Diagnostic diagnostic) => _diagnostics.Add(diagnostic);
 
     public void Add(DiagnosticDescriptor descriptor, string where, string message, params ReadOnlySpan<string> levers) =>
         _diagnostics.Add(new Diagnostic(descriptor, where, message, levers));

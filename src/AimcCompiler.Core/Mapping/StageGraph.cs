@@ -113,7 +113,7 @@ public sealed record MatrixDemand
 public sealed record RowGroupDemand(
     ImmutableArray<int> Blocks, int Tiles, int Rounds, int FirstInput, int Inputs, long InputBytesPerRow, int Columns, int SharedTile = -1)
 {
-    /// <summary>First of the output columns, which follow each other.</summary>
+    /// <summary>First of the output columns, which follow each other but for those of blocks that are left out.</summary>
     public int FirstColumn { get; init; }
 }
 

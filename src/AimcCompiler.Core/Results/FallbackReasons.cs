@@ -16,6 +16,7 @@ public static class FallbackReasons
         FallbackReason.DoesNotFit => "does not fit the tiles that are left",
         FallbackReason.Folded => "folded by the compiler: nothing is left to run",
         FallbackReason.HostOnly => "control flow, strings, sequences or chance, which no digital unit has",
+        FallbackReason.ZeroWeights => "weights are all zero: there is nothing to hold",
         _ => throw new UnreachableException(),
     };
 
@@ -26,6 +27,7 @@ public static class FallbackReasons
         FallbackReason.UnsupportedForm => "rewrite the node as Conv, Gemm or MatMul with floating-point weights and known shapes (--dim NAME=N)",
         FallbackReason.ByRequest => "leave out --digital",
         FallbackReason.DoesNotFit => "--chips auto, fewer bit slices or a larger chip",
+        FallbackReason.ZeroWeights => "--zeros program puts the zeros on tiles",
         _ => null,
     };
 }

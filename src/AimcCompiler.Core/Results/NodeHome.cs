@@ -41,6 +41,9 @@ public enum FallbackReason
 
     /// <summary>Control flow, strings, sequences, random numbers.</summary>
     HostOnly,
+
+    /// <summary>All weights are zero: the output is the bias (<c>--zeros</c>).</summary>
+    ZeroWeights,
 }
 
 /// <summary>How a depthwise convolution is mapped.</summary>

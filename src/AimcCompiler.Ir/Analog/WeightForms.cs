@@ -98,6 +98,33 @@ public sealed class QuantizedMatrix
 
     public bool IsAnalog => Contents is not null;
 
+    /// <summary>The rows of the model's matrix that are here; null = all.</summary>
+    public KeptLines? KeptRows { get; init; }
+
+    /// <summary>The columns of the model's matrix that are here; null = all. A layer's bias has one element for each of the model's.</summary>
+    public KeptLines? KeptColumns { get; init; }
+
+    /// <summary>Rows of one group of the model's matrix.</summary>
+    public int ModelRows => KeptRows?.Total ?? Rows;
+
+    /// <summary>Columns of one group of the model's matrix.</summary>
+    public int ModelColumns => KeptColumns?.Total ?? Columns;
+
+    /// <summary>Every weight of a part is zero: code 0, or content 0.</summary>
+    public bool IsZero(int group, int row, int rows, int column, int columns)
+    {
+        for (int r = row; r < row + rows; r++)
+        {
+            int at = Index(group, r, column);
+            if (Codes is { } codes ? codes.AsSpan(at, columns).ContainsAnyExcept((short)0) : Contents.AsSpan(at, columns).ContainsAnyExcept(0f))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     public int Index(int group, int row, int column) => (((group * Rows) + row) * Columns) + column;
 
     public float ScaleOf(int group, int column) => Scales.Length == 1 ? Scales[0] : Scales[(group * Columns) + column];
@@ -115,6 +142,28 @@ public sealed record EncodedMatrix(QuantizedMatrix Quantized, WeightEncoding Enc
         int code = Quantized.Codes![index];
         return Centers.IsEmpty ? code : code - Centers[(index / (Quantized.Rows * Quantized.Columns) * Quantized.Columns) + (index % Quantized.Columns)];
     }
+
+    /// <summary>The cells of a part would hold nothing that counts: its weights are zero, or do not differ from their centers.</summary>
+    public bool IsZero(int group, int row, int rows, int column, int columns)
+    {
+        if (Centers.IsEmpty)
+        {
+            return Quantized.IsZero(group, row, rows, column, columns);
+        }
+
+        for (int r = row; r < row + rows; r++)
+        {
+            for (int c = column; c < column + columns; c++)
+            {
+                if (InCells(Quantized.Index(group, r, c)) != 0)
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
+    }
 }
 
 /// <summary>Encoded weights with their bit slices; digits are computed, not stored.</summary>
@@ -127,7 +176,7 @@ public sealed record SlicedMatrix(EncodedMatrix Encoded)
     public int Slices => Encoding.Slices;
 }
 
-/// <summary>Sliced weights cut to blocks that fit a tile.</summary>
+/// <summary>Sliced weights cut to blocks that fit a tile. What is in no block is zero in all cells.</summary>
 public sealed record SplitMatrix(SlicedMatrix Sliced, DepthwisePolicy Packing, ImmutableArray<WeightBlock> Blocks)
 {
     public QuantizedMatrix Quantized => Sliced.Quantized;
@@ -139,7 +188,8 @@ public sealed record SplitMatrix(SlicedMatrix Sliced, DepthwisePolicy Packing, I
 /// <param name="Split">The blocks.</param>
 /// <param name="Places">Of the blocks of every copy, copy by copy.</param>
 /// <param name="Copies">How often the matrix is there.</param>
-public sealed record PlacedMatrix(SplitMatrix Split, ImmutableArray<BlockPlace> Places, int Copies = 1)
+/// <param name="Segment">When it is on the tiles; 0 = from the first on.</param>
+public sealed record PlacedMatrix(SplitMatrix Split, ImmutableArray<BlockPlace> Places, int Copies = 1, int Segment = 0)
 {
     public QuantizedMatrix Quantized => Split.Quantized;
 

@@ -126,6 +126,11 @@ public static class IrPrinter
     private static void Append(StringBuilder text, QuantizedMatrix m)
     {
         text.Append(CultureInfo.InvariantCulture, $"  {(m.IsAnalog ? "contents" : "codes")} {m.Groups} x {m.Rows} x {m.Columns}");
+        foreach (var (kept, what) in ((KeptLines?, string)[])[(m.KeptRows, "rows"), (m.KeptColumns, "columns")])
+        {
+            text.Append(kept is null ? "" : string.Create(CultureInfo.InvariantCulture, $", {what} {string.Join(" ", kept.Indices)} of {kept.Total}"));
+        }
+
         text.Append(CultureInfo.InvariantCulture, $" scales [{string.Join(", ", m.Scales.Take(8).Select(s => s.ToString("G6", CultureInfo.InvariantCulture)))}{(m.Scales.Length > 8 ? ", ..." : "")}]\n");
         Rows(text, m.Groups, m.Rows, m.Columns, i => m.Codes is { } codes ? codes[i].ToString(CultureInfo.InvariantCulture) : m.Contents![i].ToString("G6", CultureInfo.InvariantCulture));
     }

@@ -8,10 +8,11 @@ namespace AimcCompiler.Ir;
 /// <item>Every node has a home; an analog node has one layer or one time loop, and no other node has any; a layer that is of no node runs in one loop, once.</item>
 /// <item>Layer ids ascend; a layer reads and writes values of its node, or of its loop, where every value is written before it is read; a layer that shares tiles
 /// shares those of an earlier one, and its weights.</item>
-/// <item>A matrix holds groups x rows x columns elements; bias and scales have one element a column, or one (scale), or none (bias).</item>
+/// <item>A matrix holds groups x rows x columns elements; rows and columns that it keeps of the model's are as many, ascending; scales have one element a column, or one; bias
+/// has one for each of the model's columns, or none.</item>
 /// <item>Codes lie within -2^(B-1) .. 2^(B-1) - 1, contents within [-1, 1]; scales are positive and finite.</item>
 /// <item>Digits and levels decode to exactly the codes they came from; contents within 4 ulp of full scale.</item>
-/// <item>Blocks cover every element of every group exactly once; a packed block holds whole matrices.</item>
+/// <item>No element is in two blocks, and what is in none is zero in its cells; a packed block holds whole matrices.</item>
 /// <item>Every block of every copy has a place; none has more rows or physical columns than a tile; no two overlap on one; no tile beyond the chip.</item>
 /// </list>
 /// What the ADC converts is a matter of the whole program, whose verifier bounds the column sums.</summary>
@@ -119,9 +120,14 @@ public static class IrVerifier
     {
         ArgumentNullException.ThrowIfNull(chip);
         Verify<QuantizedMatrix>(graph);
-        foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
+        foreach (var layer in graph.Layers)
         {
-            Verify(layer.Id, layer.Weights, chip.Tile.Weights.Bits);
+            var m = layer.Weights;
+            Check(layer.Bias.IsEmpty || layer.Bias.Length == m.Groups * m.ModelColumns, $"3: layer {layer.Id} has {layer.Bias.Length} biases for {m.Groups * m.ModelColumns} columns");
+            if (layer.SharesTilesOf is null)
+            {
+                Verify(layer.Id, m, chip.Tile.Weights.Bits);
+            }
         }
     }
 
@@ -173,7 +179,7 @@ public static class IrVerifier
         ArgumentNullException.ThrowIfNull(chip);
         Verify<PlacedMatrix>(graph);
         TileGeometry geometry = new(chip.Tile);
-        Dictionary<TileId, List<(int Row, int Column, int Rows, int Columns, string Name)>> used = [];
+        Dictionary<(int Segment, TileId Tile), List<(int Row, int Column, int Rows, int Columns, string Name)>> used = [];
         foreach (var layer in graph.Layers.Where(l => l.SharesTilesOf is null))
         {
             var blocks = layer.Weights.Split.Blocks;
@@ -186,9 +192,9 @@ public static class IrVerifier
                 int columns = block.Groups * block.ColumnCount * geometry.PhysicalColumnsPerWeight;
                 Check(place.Tile.Value >= 0 && (chip.TilesPerChip is not { } tiles || place.Tile.Value < tiles * chips), $"7: a block of layer {layer.Id} stands on {place.Tile}, the chip has {chip.TilesPerChip * chips} tiles");
                 Check(place.Row >= 0 && place.Column >= 0 && place.Row + rows <= chip.Tile.Rows && place.Column + columns <= chip.Tile.Columns, $"7: a block of layer {layer.Id} of {rows} x {columns} stands at [{place.Row},{place.Column}], a tile has {chip.Tile.Rows} x {chip.Tile.Columns}");
-                if (!used.TryGetValue(place.Tile, out var others))
+                if (!used.TryGetValue((layer.Weights.Segment, place.Tile), out var others))
                 {
-                    used.Add(place.Tile, others = []);
+                    used.Add((layer.Weights.Segment, place.Tile), others = []);
                 }
 
                 foreach (var other in others)
@@ -202,8 +208,24 @@ public static class IrVerifier
         }
     }
 
+    private static void VerifyKept(LayerId id, KeptLines? kept, int lines, string what)
+    {
+        if (kept is null)
+        {
+            return;
+        }
+
+        Check(kept.Indices.Length == lines, $"3: layer {id} keeps {kept.Indices.Length} {what} of the model's, its matrix has {lines}");
+        for (int i = 0; i < lines; i++)
+        {
+            Check(kept.Indices[i] > (i == 0 ? -1 : kept.Indices[i - 1]) && kept.Indices[i] < kept.Total, $"3: layer {id} keeps {what} {kept.Indices[i]} of {kept.Total} out of order");
+        }
+    }
+
     private static void Verify(LayerId id, QuantizedMatrix m, int? bits)
     {
+        VerifyKept(id, m.KeptRows, m.Rows, "rows");
+        VerifyKept(id, m.KeptColumns, m.Columns, "columns");
         long count = (long)m.Groups * m.Rows * m.Columns;
         Check((m.Codes?.LongLength ?? m.Contents!.LongLength) == count, $"3: layer {id} has {m.Codes?.LongLength ?? m.Contents!.LongLength} elements for {m.Groups} x {m.Rows} x {m.Columns}");
         Check(m.Scales.Length == 1 || m.Scales.Length == m.Groups * m.Columns, $"3: layer {id} has {m.Scales.Length} scales for {m.Groups * m.Columns} columns");
@@ -346,6 +368,12 @@ public static class IrVerifier
             }
         }
 
+        if (split.Blocks.Sum(b => (long)b.Groups * b.RowCount * b.ColumnCount) < (long)m.Groups * m.Rows * m.Columns)
+        {
+            VerifyHoles(id, split, ofGroup);
+            return;
+        }
+
         // Blocks stand in strips of columns, each cut into rows: strips side by side and rows below each other mean a partition.
         for (int g = 0; g < m.Groups; g++)
         {
@@ -367,6 +395,43 @@ public static class IrVerifier
             }
 
             Check(column == m.Columns, $"6: layer {id} group {g}: {column} of {m.Columns} columns are in blocks");
+        }
+    }
+
+    /// <summary>What is in no block is zero in its cells.</summary>
+    private static void VerifyHoles(LayerId id, SplitMatrix split, List<WeightBlock>[] ofGroup)
+    {
+        var m = split.Quantized;
+        bool[] isHeld = new bool[m.Rows * m.Columns];
+        for (int g = 0; g < m.Groups; g++)
+        {
+            Array.Clear(isHeld);
+            foreach (var b in ofGroup[g])
+            {
+                for (int row = b.RowStart; row < b.RowStart + b.RowCount; row++)
+                {
+                    var line = isHeld.AsSpan((row * m.Columns) + b.ColumnStart, b.ColumnCount);
+                    Check(!line.Contains(true), $"6: layer {id} group {g}: two blocks hold row {row} from column {b.ColumnStart} on");
+                    line.Fill(true);
+                }
+            }
+
+            for (int row = 0; row < m.Rows; row++)
+            {
+                var line = isHeld.AsSpan(row * m.Columns, m.Columns);
+                for (int column = line.IndexOf(false); column >= 0;)
+                {
+                    int next = line[column..].IndexOf(true);
+                    int end = next < 0 ? m.Columns : column + next;
+                    if (!split.Sliced.Encoded.IsZero(g, row, 1, column, end - column))
+                    {
+                        throw new InvalidIrException($"6: layer {id} group {g}: no block holds columns {column} to {end - 1} of row {row}, which are not zero");
+                    }
+
+                    next = line[end..].IndexOf(false);
+                    column = next < 0 ? -1 : end + next;
+                }
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+using AimcCompiler.Core;
 using AimcCompiler.Ir;
 
 namespace AimcCompiler.Passes;
@@ -6,8 +7,13 @@ namespace AimcCompiler.Passes;
 internal static class DigitalWork
 {
     /// <summary>One operation per output element; products, pools and reductions count what each element takes, a multiply-accumulate as two.</summary>
-    public static long Operations(Graph graph, Node node)
+    public static long Operations(Graph graph, Node node, NodeHome home)
     {
+        if (home.Reason == FallbackReason.ZeroWeights)
+        {
+            return node.Writes.Sum(v => Elements(graph, v));
+        }
+
         if (Macs(graph, node) is > 0 and var macs)
         {
             return 2 * macs;

@@ -12,7 +12,7 @@ namespace AimcCompiler.Passes;
 /// (in the chip) and the digital sub-models.</summary>
 public static class EmitProgram
 {
-    private sealed record Step(ImmutableArray<string> Reads, ImmutableArray<string> Writes, Func<Func<string, int>, Instruction> Emit);
+    private sealed record Step(ImmutableArray<string> Reads, ImmutableArray<string> Writes, Func<Func<string, int>, Instruction> Emit, int Segment);
 
     public static MappedProgram Run(PlacedGraph placed, ChipDescription chip, string? calibration)
     {
@@ -80,7 +80,7 @@ public static class EmitProgram
         var inLoops = analog.Loops.SelectMany(l => l.Body).OfType<LoopProduct>().Select(p => p.Layer).ToHashSet();
         foreach (var layer in analog.Layers.Where(l => !inLoops.Contains(l.Id)))
         {
-            steps.Add(new Step([layer.Input], [layer.Output], _ => new MvmInstruction(Mapped(layer))));
+            steps.Add(new Step([layer.Input], [layer.Output], _ => new MvmInstruction(Mapped(layer)), layer.Weights.Segment));
         }
 
         foreach (var loop in analog.Loops)
@@ -102,7 +102,7 @@ public static class EmitProgram
                 })],
                 Collected = Value(loop.Collected),
                 Sequence = Value(loop.Sequence),
-            }));
+            }, placed.Plan?.SegmentOfLoop(loop.Node) ?? 0));
         }
 
         int Cell(LoopDigital digital, TimeLoop loop)
@@ -140,7 +140,7 @@ public static class EmitProgram
             }
 
             var model = ModelWriter.ExtractModel(graph, cluster, reads, writes);
-            long operations = (long)Math.Min(ProgramVerifier.MaximumCount, cluster.Sum(n => (double)DigitalWork.Operations(graph, n)));
+            long operations = (long)Math.Min(ProgramVerifier.MaximumCount, cluster.Sum(n => (double)DigitalWork.Operations(graph, n, analog.Homes[n.Id])));
             steps.Add(new Step([.. reads], [.. writes], _ =>
             {
                 partitions.Add(new DigitalPartition
@@ -154,14 +154,16 @@ public static class EmitProgram
                     IsThreadInvariant = cluster.All(ThreadInvariance.Holds),
                 });
                 return new DigitalInstruction(partitions.Count - 1);
-            }));
+            }, placed.Plan?.SegmentOfCluster(number) ?? 0));
         }
 
         HashSet<string> ready = new(graph.Header.Inputs.Select(i => i.Name), StringComparer.Ordinal);
         var instructions = ImmutableArray.CreateBuilder<Instruction>();
         while (steps.Count > 0)
         {
-            int next = steps.FindIndex(s => s.Reads.All(ready.Contains));
+            // Segment after segment.
+            int first = steps.Min(s => s.Segment);
+            int next = steps.FindIndex(s => s.Segment == first && s.Reads.All(ready.Contains));
             if (next < 0)
             {
                 throw new InvalidIrException($"emit: no step can run; the first waits for %{steps[0].Reads.First(r => !ready.Contains(r))}");
@@ -190,6 +192,7 @@ public static class EmitProgram
             Calibration = calibration,
             Fixed = graph.Header.Fixed,
             SamplesAreIndependent = graph.Header.SamplesAreIndependent,
+            SegmentBatch = placed.Plan?.Batch ?? 1,
         };
     }
 
@@ -233,6 +236,8 @@ public static class EmitProgram
             Groups = m.Groups,
             Rows = m.Rows,
             Columns = m.Columns,
+            KeptRows = m.KeptRows,
+            KeptColumns = m.KeptColumns,
             Packing = split.Packing,
             Centers = encoded.Centers,
             Weights = WeightsOf(encoded),
@@ -244,6 +249,7 @@ public static class EmitProgram
             Blocks = [.. layer.Weights.Places.Select((p, i) => BlockOf(split.Blocks[i % split.Blocks.Length], i / split.Blocks.Length, p))],
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Weights.Copies,
+            Segment = layer.Weights.Segment,
         };
     }
 

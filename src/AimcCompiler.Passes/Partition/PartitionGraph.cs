@@ -29,7 +29,9 @@ public static class PartitionGraph
     /// <param name="options">The user's choices.</param>
     /// <param name="diagnostics">Takes findings.</param>
     /// <param name="unplaced">Nodes for which the chip has no tiles.</param>
-    public static PartitionedGraph Run(CalibratedGraph calibrated, CompileOptions options, DiagnosticBag diagnostics, IReadOnlySet<NodeId>? unplaced = null)
+    /// <param name="zeros">Nodes whose weights are all zero.</param>
+    public static PartitionedGraph Run(
+        CalibratedGraph calibrated, CompileOptions options, DiagnosticBag diagnostics, IReadOnlySet<NodeId>? unplaced = null, IReadOnlySet<NodeId>? zeros = null)
     {
         ArgumentNullException.ThrowIfNull(calibrated);
         ArgumentNullException.ThrowIfNull(options);
@@ -59,6 +61,10 @@ public static class PartitionGraph
             else if (unplaced?.Contains(node.Id) == true)
             {
                 home = new NodeHome(Home.Digital, FallbackReason.DoesNotFit, "");
+            }
+            else if (zeros?.Contains(node.Id) == true)
+            {
+                home = new NodeHome(Home.Digital, FallbackReason.ZeroWeights, "");
             }
             else if (options.Analog.Contains(node.Name) && home.Home != Home.Analog && home.Reason != FallbackReason.Depthwise)
             {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using AimcCompiler.Core;
+using AimcCompiler.Ir;
 
 namespace AimcCompiler.Passes;
 
@@ -35,7 +36,17 @@ public static class MapCores
         }
 
         var capacity = ChipCapacity.Of(chip, chips, [.. options.DeadTiles.Where(t => t < chip.TilesPerChip * chips)]);
-        var stages = CutRowGroups.Run(whole, staged.Graph, capacity);
+        return OnChips(whole, staged.Graph, capacity, options, runner);
+    }
+
+    /// <param name="whole">Stages of which one copy fits.</param>
+    /// <param name="graph">Their layers, among others.</param>
+    /// <param name="capacity">The chips.</param>
+    /// <param name="options">Target, seed, effort.</param>
+    /// <param name="runner">Verifies and prints.</param>
+    internal static MappedStages OnChips(StageGraph whole, AnalogGraph<SplitMatrix> graph, ChipCapacity capacity, CompileOptions options, PassRunner runner)
+    {
+        var stages = CutRowGroups.Run(whole, graph, capacity);
         var replication = runner.Run("replicate-layers", () => ReplicateLayers.Run(stages, capacity, options), r => Verify(stages, r), r => Print(stages, r));
         var packed = runner.Run("pack-cores", () => PackCores.Run(stages, replication, capacity, options), m => Verify(stages, m, capacity), m => Print(stages, m));
         var placed = runner.Run("place-cores", () => PlaceCores.Run(stages, packed, capacity, options), m => Verify(stages, m, capacity), m => Print(stages, m));

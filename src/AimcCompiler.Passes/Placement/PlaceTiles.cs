@@ -9,7 +9,14 @@ namespace AimcCompiler.Passes;
 /// <param name="Chips">Identical chips in use.</param>
 /// <param name="Unplaced">Nodes that must become digital before the rest fits; then nothing is placed.</param>
 /// <param name="Mapped">Where copies are; null = one copy of every layer, tiles one after the other.</param>
-public sealed record PlacedGraph(AnalogGraph<PlacedMatrix> Graph, int Chips, ImmutableHashSet<NodeId> Unplaced, MappedStages? Mapped = null);
+public sealed record PlacedGraph(AnalogGraph<PlacedMatrix> Graph, int Chips, ImmutableHashSet<NodeId> Unplaced, MappedStages? Mapped = null)
+{
+    /// <summary>What is on the tiles at a time; null = everything.</summary>
+    internal SegmentPlan? Plan { get; init; }
+
+    /// <summary>Of each segment, as <see cref="Mapped"/>; empty without segments.</summary>
+    internal ImmutableArray<MappedStages?> MappedSegments { get; init; } = [];
+}
 
 /// <summary>Gives every block its tile: that of its copy in a mapping, or without one in execution order, so that a layer's tiles are neighbors; layers with the same weights stand on the same tiles. Respects the
 /// chip's capacity, in which dead tiles do not count: what does not fit is an error with levers, or the nodes with the fewest MACs per tile are named, to become digital.
@@ -18,7 +25,19 @@ public sealed record PlacedGraph(AnalogGraph<PlacedMatrix> Graph, int Chips, Imm
 /// </code></summary>
 public static class PlaceTiles
 {
-    public static PlacedGraph Run(AnalogGraph<SplitMatrix> graph, ChipDescription chip, CompileOptions options, DiagnosticBag diagnostics, MappedStages? mapped = null)
+    /// <param name="graph">The layers.</param>
+    /// <param name="chip">The chip.</param>
+    /// <param name="options">Chips, dead tiles, sharing, what to do where they do not do.</param>
+    /// <param name="diagnostics">Takes the refusal, and what falls back.</param>
+    /// <param name="mapped">Where copies are; null = one copy of every layer.</param>
+    /// <param name="alternatives">Said where it refuses.</param>
+    public static PlacedGraph Run(
+        AnalogGraph<SplitMatrix> graph,
+        ChipDescription chip,
+        CompileOptions options,
+        DiagnosticBag diagnostics,
+        MappedStages? mapped = null,
+        ImmutableArray<FitAlternative> alternatives = default)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chip);
@@ -50,10 +69,10 @@ public static class PlaceTiles
                 // Layers that must be on tiles are not dropped; what is left must still fit.
                 var units = Units(graph);
                 long kept = units.Where(u => IsKept(u, graph, options)).Sum(u => u.Tiles);
-                bool refuses = options.Fallback == FallbackPolicy.Error || kept > capacity;
+                bool refuses = options.Fallback != FallbackPolicy.Digital || kept > capacity;
                 if (refuses)
                 {
-                    Refuse(graph, chip, chips, capacity, needed, options, diagnostics);
+                    Refuse(graph, chip, chips, capacity, needed, options, diagnostics, alternatives.IsDefault ? [] : alternatives);
                 }
 
                 return new PlacedGraph(
@@ -78,7 +97,30 @@ public static class PlaceTiles
         return needed <= Capacity(perChip, chips, options) ? chips : null;
     }
 
-    private static int ChipsOf(long needed, long perChip, CompileOptions options)
+    /// <summary>One copy of everything does not fit, not even where small matrices share tiles as far as they may.</summary>
+    internal static bool IsTooBig(AnalogGraph<SplitMatrix> graph, ChipDescription chip, CompileOptions options) =>
+        chip.TilesPerChip is not null && ChipsFor(graph, chip, options) is null && Least(graph, chip, options) > CapacityOf(chip, options);
+
+    /// <summary>Live tiles of the chips that the user allows.</summary>
+    internal static long CapacityOf(ChipDescription chip, CompileOptions options) => Capacity(chip.TilesPerChip!.Value, options.Chips ?? 1, options);
+
+    /// <summary>Of one copy of everything.</summary>
+    internal static long TilesOf(AnalogGraph<SplitMatrix> graph) => graph.Layers.Sum(TilesOf);
+
+    /// <summary>Layers that become digital first; null = those that must be on tiles need too many.</summary>
+    internal static ImmutableArray<AnalogLayer<SplitMatrix>>? DigitalLayers(AnalogGraph<SplitMatrix> graph, ChipDescription chip, CompileOptions options)
+    {
+        var units = Units(graph);
+        long capacity = CapacityOf(chip, options);
+        return units.Where(u => IsKept(u, graph, options)).Sum(u => u.Tiles) > capacity
+            ? null
+            : [.. ToDrop(graph, units, capacity, Least(graph, chip, options), options).SelectMany(u => u.Layers).OrderBy(l => l.Id.Value)];
+    }
+
+    private static long Least(AnalogGraph<SplitMatrix> graph, ChipDescription chip, CompileOptions options) =>
+        options.Sharing == TileSharing.Never ? TilesOf(graph) : ShareTiles.Run(graph, chip.Tile).Tiles;
+
+    internal static int ChipsOf(long needed, long perChip, CompileOptions options)
     {
         int chips = options.Chips ?? (int)Math.Max(1, (needed + perChip - 1) / perChip);
         while (options.Chips is null && Capacity(perChip, chips, options) < needed)
@@ -95,7 +137,7 @@ public static class PlaceTiles
     /// <param name="tiles">How many tiles they take then.</param>
     /// <param name="geometry">Of a tile.</param>
     /// <param name="options">Dead tiles.</param>
-    private static Func<AnalogLayer<SplitMatrix>, PlacedMatrix> InOrder(Dictionary<(LayerId Layer, int Bundle), BlockPlace>? shared, int tiles, TileGeometry geometry, CompileOptions options)
+    internal static Func<AnalogLayer<SplitMatrix>, PlacedMatrix> InOrder(Dictionary<(LayerId Layer, int Bundle), BlockPlace>? shared, int tiles, TileGeometry geometry, CompileOptions options)
     {
         int next = 0;
         var dead = options.DeadTiles.ToHashSet();
@@ -130,7 +172,7 @@ public static class PlaceTiles
         };
     }
 
-    private static PlacedMatrix OfMapping(AnalogLayer<SplitMatrix> layer, MappedStages mapped, TileGeometry geometry)
+    internal static PlacedMatrix OfMapping(AnalogLayer<SplitMatrix> layer, MappedStages mapped, TileGeometry geometry)
     {
         int stage = mapped.StageOf(layer.Output);
         int copies = mapped.Mapping.Replication.Copies[stage];
@@ -154,7 +196,7 @@ public static class PlaceTiles
             copies);
     }
 
-    private static long TilesOf(AnalogLayer<SplitMatrix> layer) =>
+    internal static long TilesOf(AnalogLayer<SplitMatrix> layer) =>
         layer.SharesTilesOf is not null || layer.Weights.Blocks.IsEmpty ? 0 : layer.Weights.Blocks.Max(b => b.Bundle) + 1L;
 
     /// <summary>Nodes that come or go together: the products of one operator, and the users of the same tiles.</summary>
@@ -194,7 +236,8 @@ public static class PlaceTiles
         return [.. graph.Layers.GroupBy(l => Find(l.Node)).Select(g => new Unit([.. g], g.Sum(TilesOf), g.Sum(l => l.Macs)))];
     }
 
-    private static void Refuse(AnalogGraph<SplitMatrix> graph, ChipDescription chip, int chips, long capacity, long needed, CompileOptions options, DiagnosticBag diagnostics)
+    private static void Refuse(
+        AnalogGraph<SplitMatrix> graph, ChipDescription chip, int chips, long capacity, long needed, CompileOptions options, DiagnosticBag diagnostics, ImmutableArray<FitAlternative> alternatives)
     {
         long free = capacity;
         foreach (var layer in graph.Layers)
@@ -207,7 +250,16 @@ public static class PlaceTiles
             }
 
             long perChip = chip.TilesPerChip!.Value;
-            List<string> levers = [options.Fallback == FallbackPolicy.Error ? "--fallback digital" : "fewer nodes after --analog", FormattableString.Invariant($"--chips auto ({(needed + perChip - 1) / perChip} chips)")];
+            List<string> levers =
+            [
+                .. options.Fallback switch
+                {
+                    FallbackPolicy.Error => ["--fallback segments", "--fallback digital"],
+                    FallbackPolicy.Segments => ["--fallback digital"],
+                    _ => (string[])["fewer nodes after --analog"],
+                },
+                FormattableString.Invariant($"--chips auto ({(needed + perChip - 1) / perChip} chips)"),
+            ];
             if (layer.Weights.Sliced.Slices > 1)
             {
                 levers.Add(FormattableString.Invariant($"fewer bit slices (now {layer.Weights.Sliced.Slices}: --set tile.weights.bits or tile.cell.bits)"));
@@ -215,27 +267,37 @@ public static class PlaceTiles
 
             levers.Add(FormattableString.Invariant($"larger tiles (now {chip.Tile.Rows}x{chip.Tile.Columns})"));
             levers.Add(FormattableString.Invariant($"a chip with {(needed + chip.Core.Tiles - 1) / chip.Core.Tiles} cores or more"));
-            diagnostics.Add(
+            diagnostics.Add(new Diagnostic(
                 Descriptors.ChipTooSmall,
                 $"{graph.Source.Header.FileName}: node '{layer.Name}' ({layer.Op})",
                 FormattableString.Invariant(
                     $"needs {tiles} tiles, {free} of {capacity} are free on {(chips == 1 ? "chip" : FormattableString.Invariant($"{chips} chips"))} '{chip.Name}'; the model needs {needed}"),
-                [.. levers]);
+                [.. levers])
+            { Alternatives = alternatives });
             return;
+        }
+    }
+
+    /// <summary>Those with the fewest MACs per tile, until the others fit.</summary>
+    private static IEnumerable<Unit> ToDrop(AnalogGraph<SplitMatrix> graph, List<Unit> units, long capacity, long needed, CompileOptions options)
+    {
+        foreach (var unit in units.Where(u => !IsKept(u, graph, options)).OrderBy(u => u.Macs / (double)u.Tiles).ThenByDescending(u => u.First))
+        {
+            if (needed <= capacity)
+            {
+                yield break;
+            }
+
+            needed -= unit.Tiles;
+            yield return unit;
         }
     }
 
     private static ImmutableHashSet<NodeId> Drop(AnalogGraph<SplitMatrix> graph, List<Unit> units, long capacity, long needed, CompileOptions options, DiagnosticBag diagnostics)
     {
         HashSet<NodeId> dropped = [];
-        foreach (var unit in units.Where(u => !IsKept(u, graph, options)).OrderBy(u => u.Macs / (double)u.Tiles).ThenByDescending(u => u.First))
+        foreach (var unit in ToDrop(graph, units, capacity, needed, options))
         {
-            if (needed <= capacity)
-            {
-                break;
-            }
-
-            needed -= unit.Tiles;
             dropped.UnionWith(unit.Layers.Select(l => l.Node));
             string others = unit.Layers.Length > 1
                 ? FormattableString.Invariant($" (with {unit.Layers.Length - 1} more {(unit.Layers.Length == 2 ? "product" : "products")} of the same operator or tiles)")

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
 
@@ -19,16 +20,46 @@ public static class ScheduleProgram
     {
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(staged);
-        if (staged.Stages is not { } stages)
+        if ((staged.Stages is null ? staged.NotScheduled : Objection(program)) is { } objection)
         {
-            return program with { NotScheduled = staged.NotScheduled };
+            return program with { NotScheduled = objection };
         }
 
-        if (ScheduleVerifier.CoresOf(program.Chip, program.Chips) is > ScheduleVerifier.MaximumCores and var cores)
+        var schedule = Build(program, staged.Stages!, mapping, out string? tooSmall);
+        return program with { Schedule = schedule, NotScheduled = tooSmall };
+    }
+
+    /// <summary>The same for a program of several segments, each of which has all cores.</summary>
+    /// <param name="program">The program, emitted.</param>
+    /// <param name="segments">Stages of every segment, and where they are.</param>
+    /// <exception cref="DiagnosticException">The buffers are too small for a mapping that was asked for.</exception>
+    internal static MappedProgram Run(MappedProgram program, IEnumerable<(StageGraph Stages, CoreMapping? Mapping)> segments)
+    {
+        if (Objection(program) is { } objection)
         {
-            return program with { NotScheduled = FormattableString.Invariant($"the chips have {cores} cores, at most {ScheduleVerifier.MaximumCores} can have a schedule") };
+            return program with { NotScheduled = objection };
         }
 
+        var schedules = ImmutableArray.CreateBuilder<ProgramSchedule>();
+        foreach (var (stages, mapping) in segments)
+        {
+            if (Build(program, stages, mapping, out string? tooSmall) is not { } schedule)
+            {
+                return program with { NotScheduled = FormattableString.Invariant($"segment {schedules.Count}: {tooSmall}") };
+            }
+
+            schedules.Add(schedule);
+        }
+
+        return program with { SegmentSchedules = schedules.ToImmutable() };
+    }
+
+    private static string? Objection(MappedProgram program) => ScheduleVerifier.CoresOf(program.Chip, program.Chips) is > ScheduleVerifier.MaximumCores and var cores
+        ? FormattableString.Invariant($"the chips have {cores} cores, at most {ScheduleVerifier.MaximumCores} can have a schedule")
+        : null;
+
+    private static ProgramSchedule? Build(MappedProgram program, StageGraph stages, CoreMapping? mapping, out string? tooSmall)
+    {
         var bound = Bind(program, stages);
         bool isAsked = mapping is not null && mapping.Target != MappingTarget.Tiles;
         if (mapping is null)
@@ -36,13 +67,13 @@ public static class ScheduleProgram
             (bound, mapping) = PresentMapping.Of(program, bound);
         }
 
-        var schedule = new StreamBuilder(bound, mapping, ChipCapacity.Of(program.Chip, program.Chips)).Build(out string? tooSmall);
+        var schedule = new StreamBuilder(bound, mapping, ChipCapacity.Of(program.Chip, program.Chips)).Build(out tooSmall);
         if (schedule is null && isAsked)
         {
             throw new DiagnosticException(Descriptors.BufferTooSmall, program.ModelName, tooSmall!, "--set core.buffer_kib", "--target tiles");
         }
 
-        return program with { Schedule = schedule, NotScheduled = tooSmall };
+        return schedule;
     }
 
     /// <summary>Stages name layers and partitions of the program, and vectors count in the program's order.</summary>

@@ -193,7 +193,7 @@ public static class FindStages
             var input = _made[inputs[0].Value];
             int rows = _made[output].Rows;
             long columns = (long)matrix.Groups * matrix.Columns;
-            long vectors = _made[output].ElementsPerRow * rows / columns;
+            long vectors = _made[output].ElementsPerRow * rows / ((long)matrix.Groups * matrix.ModelColumns);
             if (vectors != layer.VectorsPerInference)
             {
                 _objection ??= FormattableString.Invariant($"layer '{layer.Name}' takes {vectors} vectors at a time, {layer.VectorsPerInference} of each sample: the model fixes its batch");
@@ -237,7 +237,7 @@ public static class FindStages
         {
             bool isHost = _analog.Homes[node.Id].Home == Home.Host;
             string[] writes = [.. node.Writes.Where(live.Contains)];
-            long operations = isHost || RowOperators.IsMove(node) ? 0 : DigitalWork.Operations(_graph, node) / writes.Length;
+            long operations = isHost || RowOperators.IsMove(node) ? 0 : DigitalWork.Operations(_graph, node, _analog.Homes[node.Id]) / writes.Length;
             foreach (string output in writes)
             {
                 List<StageInput> inputs = [];

@@ -15,7 +15,6 @@ internal static class RowGroups
     public static ImmutableArray<RowGroupDemand> Of(AnalogLayer<SplitMatrix> layer, ChipDescription chip, long rowElements, int bytesPerElement)
     {
         var split = layer.Weights;
-        int inputs = split.Quantized.Groups * split.Quantized.Rows;
         int most = chip.Mesh is null ? int.MaxValue : chip.Core.Tiles;
         bool isDynamic = chip.Tile.Input.Management == InputManagement.AbsMax
             || (chip.Tile.Input is { Management: InputManagement.Constant, DynamicScale: true } && layer.InputScale is null);
@@ -35,7 +34,7 @@ internal static class RowGroups
                     bundles.AsSpan(start, count).ToArray().Max(b => b.Length),
                     first,
                     last - first,
-                    bytesPerElement * (isDynamic ? rowElements : NeededOf(layer.View, first, last - first, inputs, rowElements)),
+                    bytesPerElement * (isDynamic ? rowElements : NeededOf(layer.View, split.Quantized, first, last - first, rowElements)),
                     own.Sum(b => b.Groups * b.ColumnCount))
                 {
                     FirstColumn = own.Min(b => (b.FirstGroup * split.Quantized.Columns) + b.ColumnStart),
@@ -50,7 +49,7 @@ internal static class RowGroups
     private static (int, int) KeyOf(DepthwisePolicy packing, WeightBlock block) => packing == DepthwisePolicy.Dense ? (block.Bundle, 0) : (block.FirstGroup, block.RowBlock);
 
     /// <summary>Elements of an input row that a part of the vector touches.</summary>
-    private static long NeededOf(InputView view, int first, int count, int inputs, long rowElements)
+    private static long NeededOf(InputView view, QuantizedMatrix matrix, int first, int count, long rowElements)
     {
         if (view is MatrixView { InputAxis: not -1 })
         {
@@ -59,7 +58,16 @@ internal static class RowGroups
 
         int positions = view is ConvolutionView convolution ? convolution.Kernel.Aggregate(1, (a, b) => a * b) : 1;
         // Channels of all groups stand one after the other, each with its kernel positions.
-        long channels = ((first + count - 1) / positions) - (first / positions) + 1;
-        return ((rowElements * channels) + (inputs / positions) - 1) / (inputs / positions);
+        int inputs = matrix.Groups * matrix.ModelRows / positions;
+        long channels = 0;
+        int last = -1;
+        for (int i = first; i < first + count; i++)
+        {
+            int channel = ((i / matrix.Rows * matrix.ModelRows) + KeptLines.Of(matrix.KeptRows, i % matrix.Rows)) / positions;
+            channels += channel == last ? 0 : 1;
+            last = channel;
+        }
+
+        return ((rowElements * channels) + inputs - 1) / inputs;
     }
 }

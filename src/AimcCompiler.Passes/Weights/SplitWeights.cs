@@ -5,7 +5,7 @@ using AimcCompiler.Ir;
 namespace AimcCompiler.Passes;
 
 /// <summary>Cuts every matrix into blocks that fit a tile: balanced row blocks (they share noise and range equally), full column blocks.
-/// Packed depthwise convolutions put as many channels block-diagonally as fit; dense ones put channels side by side.
+/// Packed depthwise convolutions put as many channels block-diagonally as fit; dense ones put channels side by side. Blocks whose cells would all hold zeros are left out.
 /// <code>
 /// before:  1 x 300 x 20                    after (128 x 128 tiles, 8 columns a weight):
 ///                                          rows 0+100, 100+100, 200+100  x  columns 0+16, 16+4
@@ -18,14 +18,13 @@ public static class SplitWeights
         ArgumentNullException.ThrowIfNull(chip);
         ArgumentNullException.ThrowIfNull(options);
         TileGeometry geometry = new(chip.Tile);
-        return graph.Select(layer => Split(layer.Weights, layer.IsDepthwise ? options.Depthwise : DepthwisePolicy.Digital, geometry));
+        return graph.Select(layer => Split(layer.Weights, layer.IsDepthwise ? options.Depthwise : DepthwisePolicy.Digital, geometry, options.Zeros));
     }
 
-    internal static SplitMatrix Split(SlicedMatrix sliced, DepthwisePolicy packing, TileGeometry geometry)
+    internal static SplitMatrix Split(SlicedMatrix sliced, DepthwisePolicy packing, TileGeometry geometry, ZeroPolicy zeros)
     {
         var matrix = sliced.Quantized;
-        var blocks = ImmutableArray.CreateBuilder<WeightBlock>();
-        int bundle = 0;
+        List<WeightBlock> blocks = [];
         if (packing != DepthwisePolicy.Digital && (matrix.Rows > geometry.LogicalRows || matrix.Columns > geometry.LogicalColumns))
         {
             packing = DepthwisePolicy.Digital;
@@ -37,15 +36,14 @@ public static class SplitWeights
                 int together = Math.Min(geometry.LogicalRows / matrix.Rows, geometry.LogicalColumns / matrix.Columns);
                 for (int g = 0; g < matrix.Groups; g += together)
                 {
-                    blocks.Add(new WeightBlock(g, Math.Min(together, matrix.Groups - g), 0, 0, matrix.Rows, 0, matrix.Columns, bundle++, 0));
+                    blocks.Add(new WeightBlock(g, Math.Min(together, matrix.Groups - g), 0, 0, matrix.Rows, 0, matrix.Columns, g / together, 0));
                 }
 
                 break;
             case DepthwisePolicy.Dense:
-                int side = geometry.LogicalColumns / matrix.Columns;
                 for (int g = 0; g < matrix.Groups; g++)
                 {
-                    blocks.Add(new WeightBlock(g, 1, 0, 0, matrix.Rows, 0, matrix.Columns, g / side, g % side * matrix.Columns));
+                    blocks.Add(new WeightBlock(g, 1, 0, 0, matrix.Rows, 0, matrix.Columns, 0, 0));
                 }
 
                 break;
@@ -56,7 +54,7 @@ public static class SplitWeights
                     {
                         for (int column = 0; column < matrix.Columns; column += geometry.LogicalColumns)
                         {
-                            blocks.Add(new WeightBlock(g, 1, rowBlock, row, rows, column, Math.Min(geometry.LogicalColumns, matrix.Columns - column), bundle++, 0));
+                            blocks.Add(new WeightBlock(g, 1, rowBlock, row, rows, column, Math.Min(geometry.LogicalColumns, matrix.Columns - column), 0, 0));
                         }
                     }
                 }
@@ -64,7 +62,31 @@ public static class SplitWeights
                 break;
         }
 
-        return new SplitMatrix(sliced, packing, blocks.ToImmutable());
+        if (zeros == ZeroPolicy.Skip)
+        {
+            blocks = WithoutZeros(sliced.Encoded, blocks);
+        }
+
+        int side = packing == DepthwisePolicy.Dense ? geometry.LogicalColumns / matrix.Columns : 1;
+        return new SplitMatrix(sliced, packing, [.. blocks.Select((b, i) => b with { Bundle = i / side, BundleColumn = i % side * b.ColumnCount })]);
+    }
+
+    /// <summary>Those that hold something; of a row block that nowhere holds anything, the first.</summary>
+    private static List<WeightBlock> WithoutZeros(EncodedMatrix encoded, List<WeightBlock> blocks)
+    {
+        bool[] isKept = new bool[blocks.Count];
+        Parallel.For(0, blocks.Count, i =>
+        {
+            var b = blocks[i];
+            isKept[i] = !Enumerable.Range(b.FirstGroup, b.Groups).All(g => encoded.IsZero(g, b.RowStart, b.RowCount, b.ColumnStart, b.ColumnCount));
+        });
+        if (!isKept.Contains(false))
+        {
+            return blocks;
+        }
+
+        var held = Enumerable.Range(0, blocks.Count).Where(i => isKept[i]).Select(i => blocks[i].RowBlock).ToHashSet();
+        return [.. blocks.Where((b, i) => isKept[i] || held.Add(b.RowBlock))];
     }
 
     /// <summary>ceil(count / most) parts whose sizes differ by at most one.</summary>

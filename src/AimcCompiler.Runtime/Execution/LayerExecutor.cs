@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Numerics;
 using AimcCompiler.Binary;
@@ -48,6 +49,9 @@ internal sealed class LayerExecutor
     /// <summary>Codes may come to the tiles packed: nothing but the product reads them.</summary>
     private readonly bool _takesPacked;
     private readonly double[]? _weights;
+
+    /// <summary>Of the columns that the layer has.</summary>
+    private readonly ImmutableArray<float> _bias;
     private readonly ExactProduct? _product;
     private readonly Action<int, ReadOnlySpan<float>>? _observer;
 
@@ -63,6 +67,9 @@ internal sealed class LayerExecutor
         _layer = program.Layers[index];
         _options = options;
         _observer = observer;
+        _bias = _layer is { KeptColumns: { } kept, Bias.IsEmpty: false }
+            ? [.. Enumerable.Range(0, _layer.Groups).SelectMany(g => kept.Indices.Select(c => _layer.Bias[(g * kept.Total) + c]))]
+            : _layer.Bias;
         _physics = new TilePhysics(program, _layer, device, exactConversions: observer is not null || options.Ideal || forced == LayerPath.Reference);
         bool isExact = options.Ideal || (observer is null && TilePhysics.LosslessObstacle(program, _layer, device) is null
             && (options.Engine == EngineKind.Fast || ProgramVerifier.WorstColumnSum(program, _layer) > TilePhysics.LargestExactSum));
@@ -583,6 +590,13 @@ internal sealed class LayerExecutor
                 OrderByCopy(count);
             }
 
+            float[]? scales = null;
+            if (staticScale is null && gatherer.LeavesOutInputs)
+            {
+                scales = ArrayPool<float>.Shared.Rent(count);
+                gatherer.ScaleStrip(input, first, count, scales);
+            }
+
             for (int m = 0; m < count; m++)
             {
                 int place = TakesTurns ? _places[m] : m;
@@ -594,7 +608,7 @@ internal sealed class LayerExecutor
 
                 var vector = vectors.Slice(m * _rows, _rows);
                 var target = _inputs.AsSpan(place * _rows, _rows);
-                _scales[place] = staticScale ?? Scale(vector);
+                _scales[place] = staticScale ?? (scales is null ? Scale(vector) : scales[m]);
                 if (codesFirst)
                 {
                     ToCodes(vector, (float)_scales[place], target, place, 0, 0);
@@ -603,6 +617,11 @@ internal sealed class LayerExecutor
                 {
                     vector.CopyTo(target);
                 }
+            }
+
+            if (scales is not null)
+            {
+                ArrayPool<float>.Shared.Return(scales);
             }
 
             return isPacked;
@@ -668,7 +687,7 @@ internal sealed class LayerExecutor
             bool isReference = _owner._path == LayerPath.Reference;
             double codeScale = isReference ? _physics.CodeScale * _physics.Input.MaxCode : _physics.CodeScale;
             var weightScales = _layer.Scales.Length > 1 ? _layer.Scales.AsSpan().Slice(part.First, part.Count) : _layer.Scales.AsSpan();
-            var bias = _layer.Bias.IsEmpty ? default : _layer.Bias.AsSpan().Slice(part.First, part.Count);
+            var bias = _owner._bias.IsEmpty ? default : _owner._bias.AsSpan().Slice(part.First, part.Count);
             for (int m = 0; m < count; m++)
             {
                 int place = TakesTurns ? _places[m] : m;
@@ -859,7 +878,7 @@ internal sealed class LayerExecutor
         }
 
         /// <summary>The largest magnitude; not a number if one of them is.</summary>
-        private static float Scale(ReadOnlySpan<float> vector)
+        internal static float Scale(ReadOnlySpan<float> vector)
         {
             float scale = 0;
             int i = 0;

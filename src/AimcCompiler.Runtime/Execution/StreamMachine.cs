@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
+using AimcCompiler.Digital;
 
 namespace AimcCompiler.Runtime;
 
@@ -10,11 +11,10 @@ namespace AimcCompiler.Runtime;
 public sealed class StreamMachine : IDisposable
 {
     private readonly MappedProgram _program;
-    private readonly ProgramSchedule _schedule;
     private readonly Session _session;
 
-    /// <summary>Indices of each row group's blocks among those of its layer.</summary>
-    private readonly ImmutableArray<ImmutableArray<int>> _blocks;
+    /// <summary>Each segment's schedule and instructions, and the indices of each row group's blocks among those of its layer.</summary>
+    private readonly ImmutableArray<(ProgramSchedule Schedule, MappedProgram Program, ImmutableArray<ImmutableArray<int>> Blocks)> _segments;
 
     /// <param name="program">A verified program.</param>
     /// <param name="options">Seed, instance, time, engine.</param>
@@ -23,15 +23,16 @@ public sealed class StreamMachine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(program);
         _program = program;
-        _schedule = TimingSimulator.ScheduleOf(program);
+        ImmutableArray<ProgramSchedule> schedules = program.SegmentSchedules.IsEmpty ? [TimingSimulator.ScheduleOf(program)] : program.SegmentSchedules;
         _session = new Session(program, options);
-        _blocks = [.. _schedule.Mapping.RowGroups.Select(group =>
-        {
-            var stage = _schedule.Stages.Stages[group.Stage];
-            var blocks = program.Layers[stage.Unit].Blocks;
-            int[] copy = [.. Enumerable.Range(0, blocks.Length).Where(b => blocks[b].Copy == group.Copy)];
-            return stage.Matrix!.Groups[group.Group].Blocks.Select(b => copy[b]).ToImmutableArray();
-        })];
+        var ofInstructions = program.SegmentOfInstructions();
+        _segments =
+        [
+            .. schedules.Select((schedule, s) => (
+                schedule,
+                schedules.Length == 1 ? program : program with { Instructions = [.. program.Instructions.Where((_, i) => ofInstructions[i] == s)] },
+                BlocksOf(program, schedule))),
+        ];
     }
 
     /// <summary>Runs one batch.</summary>
@@ -44,23 +45,56 @@ public sealed class StreamMachine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(inputs);
         var (given, samples) = _session.Take(inputs);
-        StreamValues values = new(_program, _schedule, _session, samples, firstSample);
+        Dictionary<int, Tensor> made = [];
+        List<StreamValues> all = [];
         try
         {
-            foreach (var (input, value) in given)
+            foreach (var (schedule, program, blocks) in _segments)
             {
-                values.Set(input, value);
+                StreamValues values = new(program, schedule, _session, samples, firstSample);
+                all.Add(values);
+                foreach (var (input, value) in given)
+                {
+                    values.Set(input, all.Count == 1 ? value : new DigitalValue(value.ToTensor()));
+                }
+
+                foreach (var (value, tensor) in made)
+                {
+                    values.Set(value, new DigitalValue(tensor));
+                }
+
+                new StreamExecution(schedule, blocks, values).Run();
+                // What passes from segment to segment is in off-chip memory.
+                foreach (var output in schedule.Stages.Values.Where(v => v.IsOutput && v.Producer >= 0))
+                {
+                    int index = IndexOf(output.Name);
+                    made[index] = values.Output(index);
+                }
             }
 
-            StreamExecution execution = new(_schedule, _blocks, values);
-            execution.Run();
-            return [.. _program.Outputs.Select(values.Output)];
+            return [.. _program.Outputs.Select(all[^1].Output)];
         }
         finally
         {
-            values.Dispose();
+            foreach (var values in all)
+            {
+                values.Dispose();
+            }
         }
     }
+
+    private int IndexOf(string value) => Enumerable.Range(0, _program.Values.Length).First(v => _program.Values[v].Name == value);
+
+    private static ImmutableArray<ImmutableArray<int>> BlocksOf(MappedProgram program, ProgramSchedule schedule) =>
+    [
+        .. schedule.Mapping.RowGroups.Select(group =>
+        {
+            var stage = schedule.Stages.Stages[group.Stage];
+            var blocks = program.Layers[stage.Unit].Blocks;
+            int[] copy = [.. Enumerable.Range(0, blocks.Length).Where(b => blocks[b].Copy == group.Copy)];
+            return stage.Matrix!.Groups[group.Group].Blocks.Select(b => copy[b]).ToImmutableArray();
+        }),
+    ];
 
     public void Dispose() => _session.Dispose();
 }

@@ -30,6 +30,13 @@ internal abstract partial class VectorGatherer
     /// <summary>The same vectors where they stand, if they stand one after another; else empty.</summary>
     public virtual ReadOnlySpan<float> StandingStrip(ReadOnlySpan<float> input, int first, int count) => [];
 
+    /// <summary>The vectors have not all elements of those that the model multiplies: a scale of each vector is that of all of them (<see cref="ScaleStrip"/>).</summary>
+    public virtual bool LeavesOutInputs => false;
+
+    /// <summary>The largest magnitudes of the model's vectors first .. first + count - 1.</summary>
+    public virtual void ScaleStrip(ReadOnlySpan<float> input, int first, int count, Span<float> scales) =>
+        throw new InvalidOperationException("The vectors are those that the model multiplies.");
+
     /// <summary>Writes the results of vectors first .. first + count - 1, groups x N each, one after another, or some columns of them.</summary>
     public abstract void ScatterStrip(ReadOnlySpan<float> results, int first, int count, int firstColumn, int columns, Span<float> output);
 
@@ -51,7 +58,7 @@ internal abstract partial class VectorGatherer
             _ => throw new System.Diagnostics.UnreachableException(),
         };
         gatherer.InputShape = shape;
-        return gatherer;
+        return layer.KeptRows is null && layer.KeptColumns is null ? gatherer : new Kept(layer, gatherer) { InputShape = shape };
     }
 
     private static DiagnosticException Wrong(MappedLayer layer, ImmutableArray<long> shape, string needed) =>
@@ -70,14 +77,14 @@ internal abstract partial class VectorGatherer
 
         public Matrix(MappedLayer layer, MatrixView view, ImmutableArray<long> shape)
         {
-            (_rows, _columns) = (layer.Rows, layer.Columns);
+            (_rows, _columns) = (layer.ModelRows, layer.ModelColumns);
             int axis = shape.Length + view.InputAxis;
-            if (axis < 0 || shape[axis] != layer.Rows)
+            if (axis < 0 || shape[axis] != _rows)
             {
-                throw Wrong(layer, shape, $"{layer.Rows} values along axis {view.InputAxis}");
+                throw Wrong(layer, shape, $"{_rows} values along axis {view.InputAxis}");
             }
 
-            Vectors = checked((int)(Tensor.CountOf(shape) / layer.Rows));
+            Vectors = checked((int)(Tensor.CountOf(shape) / _rows));
             _inputInner = view.InputAxis == -2;
             _outputInner = view.OutputAxis == -2;
             // Vectors along the last axis but one of a [..., K, M] tensor: M of them interleave.
@@ -85,11 +92,11 @@ internal abstract partial class VectorGatherer
             long[] output = [.. shape];
             if (view.InputAxis == view.OutputAxis)
             {
-                output[axis] = layer.Columns;
+                output[axis] = _columns;
             }
             else
             {
-                (output[^2], output[^1]) = view.InputAxis == -2 ? (shape[^1], (long)layer.Columns) : ((long)layer.Columns, shape[^2]);
+                (output[^2], output[^1]) = view.InputAxis == -2 ? (shape[^1], (long)_columns) : (_columns, shape[^2]);
             }
 
             OutputShape = [.. output];
@@ -164,8 +171,8 @@ internal abstract partial class VectorGatherer
         {
             int spatial = view.Kernel.Length;
             int kernelSize = view.Kernel.Aggregate(1, (a, b) => a * b);
-            _channels = layer.Groups * (layer.Rows / kernelSize);
-            _filters = layer.Groups * layer.Columns;
+            _channels = layer.Groups * (layer.ModelRows / kernelSize);
+            _filters = layer.Groups * layer.ModelColumns;
             if (shape.Length != spatial + 2 || shape[1] != _channels)
             {
                 throw Wrong(layer, shape, $"[batch, {_channels}, {spatial} spatial axes]");

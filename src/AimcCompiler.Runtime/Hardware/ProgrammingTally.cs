@@ -10,7 +10,7 @@ namespace AimcCompiler.Runtime;
 /// <param name="ResidualRmsUs">Root mean square of conductance minus target, just programmed.</param>
 /// <param name="ResidualMaxUs">Its largest magnitude.</param>
 /// <param name="EnergyUj">Energy of the pulses; null = not known.</param>
-/// <param name="TimeS">Time of the pulses, a tile's devices one after the other and the tiles together; null = not known.</param>
+/// <param name="TimeS">Time of the pulses, a tile's devices one after the other and the tiles together, segment after segment; null = not known.</param>
 public sealed record ProgrammingReport(long Devices, long Pulses, long Missed, double ResidualRmsUs, double ResidualMaxUs, double? EnergyUj, double? TimeS);
 
 /// <summary>Counts the pulses of one block's devices.</summary>
@@ -41,13 +41,13 @@ internal sealed class ProgrammingTally
     }
 
     /// <summary>The whole chip's account.</summary>
-    /// <param name="blocks">Blocks with their tiles.</param>
+    /// <param name="blocks">Blocks with their segments and tiles.</param>
     /// <param name="programming">What a pulse costs.</param>
-    public static ProgrammingReport Sum(ImmutableArray<(int Tile, ProgrammingTally Tally)> blocks, ProgrammingDescription programming)
+    public static ProgrammingReport Sum(ImmutableArray<(int Segment, int Tile, ProgrammingTally Tally)> blocks, ProgrammingDescription programming)
     {
         long devices = blocks.Sum(b => b.Tally.Devices);
         long pulses = blocks.Sum(b => b.Tally.Pulses);
-        long busiest = blocks.GroupBy(b => b.Tile).Select(t => t.Sum(b => b.Tally.Pulses)).DefaultIfEmpty(0).Max();
+        long busiest = blocks.GroupBy(b => b.Segment).Sum(s => s.GroupBy(b => b.Tile).Max(t => t.Sum(b => b.Tally.Pulses)));
         return new ProgrammingReport(
             devices,
             pulses,

@@ -122,13 +122,14 @@ internal sealed class ScheduleTraffic
         BufferBytes += count * channel.Bytes * channel.Receivers.Length;
         foreach (var hop in channel.Hops)
         {
+            long messages = channel.MessagesOn(hop.Path, count);
             if (hop.Link < 0)
             {
-                BoardBytes += count * hop.Bytes;
+                BoardBytes += messages * hop.Bytes;
                 continue;
             }
 
-            long bytes = count * chip.FlitBytes(hop.Bytes);
+            long bytes = messages * chip.FlitBytes(hop.Bytes);
             LinkBytes += bytes;
             _links[(hop.Chip, hop.Link)] = _links.GetValueOrDefault((hop.Chip, hop.Link)) + bytes;
         }

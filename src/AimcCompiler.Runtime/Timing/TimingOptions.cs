@@ -49,6 +49,11 @@ public interface ITimingTrace
 
     /// <summary>A stream waits.</summary>
     void Stalled(int stream, StallCause cause, int resource, long startPs, long endPs);
+
+    /// <summary>A segment is put on the tiles; stages and streams are its own from now on. Never called where there is one segment.</summary>
+    void Loaded(int segment, long startPs, long endPs)
+    {
+    }
 }
 
 public enum StallCause

@@ -20,6 +20,11 @@ public sealed record StageStall(string Stage, StallCause Cause, string What, dou
 /// <param name="Joules">Per inference; null = the chip does not say.</param>
 public sealed record EnergyUse(string Part, double? Joules);
 
+/// <param name="ReloadS">To put it on the tiles; null = not known.</param>
+/// <param name="RunS">In which a batch runs through it.</param>
+/// <param name="ReloadJ">Energy of the load; null = not known.</param>
+public sealed record SegmentTime(double? ReloadS, double? RunS, double? ReloadJ);
+
 /// <summary>What a timed run says. Null = a constant of the chip is missing; <see cref="NotModelled"/> names it.</summary>
 public sealed record TimingResult
 {
@@ -52,6 +57,12 @@ public sealed record TimingResult
     public required (string Link, long Bytes)? MostLoadedLink { get; init; }
 
     public required ImmutableArray<string> NotModelled { get; init; }
+
+    /// <summary>From the first row that is asked for to the last that is stored; with segments, a whole batch with all loads.</summary>
+    public double? SpanS { get; init; }
+
+    /// <summary>Loads and runs of a batch; empty = everything is on the tiles at once.</summary>
+    public ImmutableArray<SegmentTime> Segments { get; init; } = [];
 
     public double? EnergyJ => Energy.Any(e => e.Joules is null) ? null : Energy.Sum(e => e.Joules!.Value);
 

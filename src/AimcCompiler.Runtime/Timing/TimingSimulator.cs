@@ -29,6 +29,11 @@ public static class TimingSimulator
             throw new DiagnosticException(Descriptors.InvalidOption, "inferences", $"{options.Inferences} is not 1 .. {1 << 20}");
         }
 
+        if (!program.SegmentSchedules.IsEmpty)
+        {
+            return SegmentTiming.Run(program, options, cancellation);
+        }
+
         var schedule = ScheduleOf(program);
         Simulation run = new(program, schedule, options, options.Inferences ?? MostInferences);
         ScheduleTraffic traffic = new(program, schedule, run.Chip);
@@ -94,6 +99,7 @@ public static class TimingSimulator
                     r.IsUsed ? [.. r.Timeline(run.Ended[last], Slices)] : [])),
             ],
             Stalls = hasSpan ? [.. StallsOf(schedule, run, middle, last, span)] : [],
+            SpanS = isTimed ? (run.Ended[last] - run.Started[0]) * 1e-12 : null,
             SliceS = isTimed ? run.Ended[last] * 1e-12 / Slices : 0,
             MostLoadedLink = traffic.MostLoaded is { } most ? (chip.LinkName(most.Chip, most.Link), most.Bytes) : null,
             NotModelled = [.. NotModelled(program, schedule, options, chip, isTimed)],

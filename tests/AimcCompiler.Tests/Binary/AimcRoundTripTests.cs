@@ -49,6 +49,18 @@ public sealed class AimcRoundTripTests
     }
 
     [Fact]
+    public void ReadsBackChannelsWithSeveralPaths()
+    {
+        var program = ScheduleSamples.Tiny();
+        var schedule = program.Schedule!;
+        int far = schedule.Channels.IndexOf(schedule.Channels.First(c => !c.Hops.IsEmpty));
+        program = program with { Schedule = schedule with { Channels = schedule.Channels.SetItem(far, ScheduleVerifierTests.TwoPaths(schedule.Channels[far])) } };
+        var read = AimcReader.Read(SampleProgram.Bytes(program), "small.aimc");
+        AssertEqual(program.Schedule, read.Schedule, "schedule");
+        Assert.Contains("by 0/-1 or 0/-1 in turn 0 1 1", Disassembler.Print(read), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ReadsBackWhyThereIsNoSchedule()
     {
         var program = SampleProgram.Tiny() with { NotScheduled = "no rows" };

@@ -14,6 +14,7 @@ public sealed class HostileScheduleTests
         var program = AimcCompilation.Compile(
             new TestModel().Input("x", 1, 3, 5, 4).Weights("w", 3, 3, 3, 3).Node("Conv", "x w", "c", ("pads", new[] { 1, 1, 1, 1 })).Node("Add", "x c", "y").Output("y").Import(),
             ChipReader.Read("tiny", ["mesh.rows=3", "mesh.columns=3"]), new CompileOptions()).Program;
+        program = program with { Schedule = program.Schedule! with { Channels = [.. program.Schedule!.Channels.Select(c => c.Hops.IsEmpty ? c : ScheduleVerifierTests.TwoPaths(c))] } };
         byte[] valid = SampleProgram.Bytes(program);
         byte[] without = SampleProgram.Bytes(program with { Schedule = null });
         int manifest = (int)BitConverter.ToUInt64(valid, 32);

@@ -86,6 +86,10 @@ public sealed class ProgramVerifierTests
         ["two scales"] = (Layer(1, l => l with { Scales = [1, 2] }), "2 scales, 1 or 3"),
         ["scale NaN"] = (Layer(1, l => l with { Scales = [float.NaN] }), "scale NaN"),
         ["negative scale"] = (Layer(1, l => l with { Scales = [1, -1, 1] }), "scale -1"),
+        ["kept rows"] = (Layer(1, l => l with { KeptRows = new KeptLines(30, [0, 1]) }), "layer 'fc' has 2 kept rows"),
+        ["kept columns in no order"] = (Layer(1, l => l with { KeptColumns = new KeptLines(5, [1, 0, 2]) }), "layer 'fc' keeps columns 0 of 5 after 1"),
+        ["kept columns beyond the model's"] = (Layer(1, l => l with { KeptColumns = new KeptLines(5, [0, 1, 5]) }), "layer 'fc' keeps columns 5 of 5 after 1"),
+        ["a view of the kept columns"] = (Layer(1, l => l with { KeptColumns = new KeptLines(5, [0, 1, 4]) }), "layer 'fc' of 5 columns writes along a dimension"),
         ["two biases"] = (Layer(1, l => l with { Bias = [1, 2] }), "2 biases, none or 3"),
         ["infinite bias"] = (Layer(1, l => l with { Bias = [0, 0, float.PositiveInfinity] }), "the bias"),
         ["input scale 0"] = (Layer(1, l => l with { InputScale = 0 }), "input scale 0"),
@@ -116,12 +120,12 @@ public sealed class ProgramVerifierTests
         ["no blocks"] = (Layer(1, l => l with { Blocks = [] }), "end at row 0"),
 
         // 11. Cover
-        ["column missing"] = (Block(1, 0, b => b with { ColumnCount = 1 }), "no block of layer 'fc' holds column 1 of row block 0 of group 0 in copy 0"),
+        ["column missing"] = (Block(1, 0, b => b with { ColumnCount = 1 }), "no block of layer 'fc' holds row 0 and column 1 of group 0"),
         ["column twice"] = (Block(1, 1, b => b with { ColumnStart = 1, ColumnCount = 2 }), "two blocks of layer 'fc' hold column 1"),
         ["block twice"] = (Layer(1, l => l with { Blocks = l.Blocks.Add(l.Blocks[0] with { Tile = 9 }) }), "two blocks of layer 'fc' hold column 0"),
-        ["copy missing"] = (Layer(0, l => l with { Blocks = [l.Blocks[0]] }), "no block of layer 'conv' holds column 0 of row block 0 of group 0 in copy 1"),
-        ["2^31 copies"] = (Layer(0, l => l with { Copies = int.MaxValue }), "in copy 2"),
-        ["last block missing"] = (Layer(1, l => l with { Blocks = l.Blocks.RemoveAt(5) }), "holds column 2 of row block 2"),
+        ["copy missing"] = (Layer(0, l => l with { Blocks = [l.Blocks[0]] }), "the copies of layer 'conv' hold different parts of it"),
+        ["2^31 copies"] = (Layer(0, l => l with { Copies = int.MaxValue }), "the copies of layer 'conv' hold different parts of it"),
+        ["last block missing"] = (Layer(1, l => l with { Blocks = l.Blocks.RemoveAt(5) }), "no block of layer 'fc' holds row 16 and column 2 of group 0"),
 
         // 12. Tiles
         ["two layers in one place"] = (Block(1, 0, b => b with { Tile = 0 }), "layer 'conv' and layer 'fc' share the cell of row 0 and column 0 of tile 0"),

@@ -52,6 +52,11 @@ public sealed class ScheduleVerifierTests
         ["a path that ends before its receiver"] = (s => Routed(s, c => c with { Hops = [] }), "does not reach core"),
         ["a path that goes on behind its receiver"] = (s => Routed(s, c => c with { Hops = c.Hops.Add(Onward(c)) }), "where nobody receives it"),
         ["a hop of too many bytes"] = (s => Routed(s, c => c with { Hops = c.Hops.SetItem(0, c.Hops[0] with { Bytes = c.Bytes + 1 }) }), "bytes of"),
+        ["a hop of a path that there is not"] = (s => Routed(s, c => c with { Hops = c.Hops.SetItem(0, c.Hops[0] with { Path = 1 }) }), "is of path 1 of 1"),
+        ["a path that has no turn"] = (s => Routed(s, c => TwoPaths(c) with { Turns = [0, 2] }), "one of them is missing"),
+        ["too many turns"] = (s => Routed(s, c => c with { Turns = [.. new int[65]] }), "at most 64 are taken"),
+        ["a second path that does not reach a receiver"] = (s => Routed(s, c => c with { Turns = [0, 1] }), "path 1 of channel"),
+        ["a hop behind one of another path"] = (s => Far(s, c => TwoPaths(c) with { Hops = TwoPaths(c).Hops.SetItem(c.Hops.Length + 1, c.Hops[1] with { Path = 1 }) }), "follows one of another path"),
         ["a stream in the wrong place"] = (s => s with { Streams = [.. s.Streams.Reverse()] }, "stands behind one of core"),
         ["a loop in a loop"] = (s => First<Repeat>(s, r => new Repeat(1, [r])), "has a loop in a loop"),
         ["a row group that is not driven"] = (s => Without<DriveTiles>(s), "is never driven"),
@@ -87,6 +92,26 @@ public sealed class ScheduleVerifierTests
         ScheduleVerifier.VerifyAndRun(Ordered);
         Assert.Contains(Valid.Schedule!.Channels, c => !c.Hops.IsEmpty);
         Assert.Contains(Ordered.Schedule!.Channels, c => c.Kind == ChannelKind.PartialSums);
+    }
+
+    [Fact]
+    public void ChannelsMayHaveSeveralPaths() =>
+        ScheduleVerifier.VerifyAndRun(Valid with { Schedule = Valid.Schedule! with { Channels = [.. Valid.Schedule!.Channels.Select(c => c.Hops.IsEmpty ? c : TwoPaths(c))] } });
+
+    /// <summary>Every message takes the path of its turn.</summary>
+    [Fact]
+    public void MessagesOfAllPathsAreAllMessages()
+    {
+        Random random = new(3);
+        for (int i = 0; i < 200; i++)
+        {
+            var channel = Valid.Schedule!.Channels[0] with { Turns = [.. Enumerable.Range(0, random.Next(9)).Select(_ => random.Next(4))] };
+            long messages = random.Next(40);
+            for (int path = 0; path < channel.Paths; path++)
+            {
+                Assert.Equal(Enumerable.Range(0, (int)messages).Count(m => channel.PathOf(m) == path), channel.MessagesOn(path, messages));
+            }
+        }
     }
 
     [Theory]
@@ -170,6 +195,20 @@ public sealed class ScheduleVerifierTests
         int at = s.Channels.IndexOf(s.Channels.First(c => !c.Hops.IsEmpty));
         return s with { Channels = s.Channels.SetItem(at, change(s.Channels[at])) };
     }
+
+    /// <summary>The first channel with a hop behind another.</summary>
+    private static ProgramSchedule Far(ProgramSchedule s, Func<Channel, Channel> change)
+    {
+        int at = s.Channels.IndexOf(s.Channels.First(c => c.Hops.Length > 1 && c.Hops[1].Parent == 0));
+        return s with { Channels = s.Channels.SetItem(at, change(s.Channels[at])) };
+    }
+
+    /// <summary>The same way again as a second path, which two messages of three take.</summary>
+    internal static Channel TwoPaths(Channel channel) => channel with
+    {
+        Hops = [.. channel.Hops, .. channel.Hops.Select(h => h with { Path = 1, Parent = h.Parent < 0 ? -1 : h.Parent + channel.Hops.Length })],
+        Turns = [0, 1, 1],
+    };
 
     /// <summary>A hop from the end of a channel's first path to a core that does not receive.</summary>
     private static ChannelHop Onward(Channel channel)

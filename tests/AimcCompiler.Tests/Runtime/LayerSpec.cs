@@ -47,16 +47,20 @@ internal sealed record LayerSpec(ChipDescription Chip, int Rows, int Columns)
     /// <summary>Tiles before the first.</summary>
     public int FirstTile { get; init; }
 
+    /// <summary>Whether zeros take cells.</summary>
+    public ZeroPolicy Zeros { get; init; } = ZeroPolicy.Program;
+
     public MappedProgram Program()
     {
         var quantized = Weights is not null
             ? QuantizeWeights.Quantize(new FloatMatrix(Groups, Rows, Columns, Weights), Chip.Tile.Weights)
             : new QuantizedMatrix(Groups, Rows, Columns, Scales, Codes is null ? null : Array.ConvertAll(Codes, c => (short)c), Contents);
+        quantized = Zeros == ZeroPolicy.Skip ? SkipZeros.Without(quantized) : quantized;
         var encoding = WeightEncoding.Of(Chip.Tile);
         EncodedMatrix encoded = new(quantized, encoding) { Centers = encoding.HasCenters ? Encode.Centers(quantized, encoding) : [] };
         SlicedMatrix sliced = new(encoded);
         TileGeometry geometry = new(Chip.Tile);
-        var split = SplitWeights.Split(sliced, Packing, geometry);
+        var split = SplitWeights.Split(sliced, Packing, geometry, Zeros);
         int tiles = split.Blocks.Max(b => b.Bundle) + 1;
         var program = new MappedProgram
         {
@@ -83,8 +87,10 @@ internal sealed record LayerSpec(ChipDescription Chip, int Rows, int Columns)
                     Output = 1,
                     View = View,
                     Groups = Groups,
-                    Rows = Rows,
-                    Columns = Columns,
+                    Rows = quantized.Rows,
+                    Columns = quantized.Columns,
+                    KeptRows = quantized.KeptRows,
+                    KeptColumns = quantized.KeptColumns,
                     Packing = split.Packing,
                     Weights = quantized.Contents is { } contents ? WeightSection.Of(contents)
                         : encoding.HasCenters ? WeightSection.Of([.. quantized.Codes!.Select((_, i) => (short)encoded.InCells(i))])

@@ -98,7 +98,7 @@ public sealed class StreamMachineTests
     }
 
     /// <summary>Random inputs of the declared shapes; open dimensions are the batch, or as the compile ran.</summary>
-    private static Dictionary<string, Tensor> Inputs(MappedProgram program, int batch) => program.Inputs.ToDictionary(
+    internal static Dictionary<string, Tensor> Inputs(MappedProgram program, int batch) => program.Inputs.ToDictionary(
         i => program.Values[i].Name,
         i =>
         {

@@ -231,7 +231,7 @@ public sealed class EvaluateCommandTests : DataFixture
     [Fact]
     public void EveryPointIsTheEvaluationWithItsSettings()
     {
-        string[] noisy = ["--chip", "hermes", "--chips", "auto", "--calibrate", _evaluate[^1], "--time", "1d", "--instances", "3", "--metric", "mse"];
+        string[] noisy = ["--chip", "hermes", "--chips", "auto", "--zeros", "program", "--calibrate", _evaluate[^1], "--time", "1d", "--instances", "3", "--metric", "mse"];
         JsonElement varied = EvaluateAnew([.. noisy, "--vary", "adc.bits=3,6,null", "--vary", "rows=2,4"]);
         Assert.Equal(["tile.adc.bits", "tile.rows"], varied.GetProperty("vary").EnumerateArray().Select(p => p.GetString()));
         JsonElement[] points = [.. varied.GetProperty("points").EnumerateArray()];

@@ -48,14 +48,17 @@ public sealed class IrVerifierTests
         ["6: a block of layer l0 leaves its matrix"] = () => Verify(b => b with { RowStart = b.RowStart + 10 }),
         ["6: a packed block of layer l0 holds 1 x 1 of 4 x 1"] = () => Verify(4, 4, 1, [new WeightBlock(0, 2, 0, 0, 1, 0, 1, 0, 0)]),
         ["6: layer l0 group 0 column 0: row 7 is followed by a block at row 8"] = () => Verify(b => b.RowStart == 7 ? b with { RowStart = 8 } : b),
-        ["6: layer l0 group 0 column 2: row 0 is followed by a block at row 7"] = () => Verify(b => b is { RowStart: 0, ColumnStart: 2 } ? null : b),
-        ["6: layer l0 group 0 column 2: 14 of 20 rows are in blocks"] = () => Verify(b => b is { RowStart: 14, ColumnStart: 2 } ? null : b),
+        ["6: layer l0 group 0: no block holds columns 2 to 2 of row"] = () => Verify(b => b is { RowStart: 0, ColumnStart: 2 } ? null : b),
+        ["6: layer l0 group 0: no block holds columns 2 to 2 of row 14, which are not zero"] = () => Verify(b => b is { RowStart: 14, ColumnStart: 2 } ? null : b),
         ["6: layer l0 group 0 column 0: row 7 is followed by a block at row 0"] = () => Verify(b => b.RowStart == 7 ? b with { RowStart = 0 } : b),
-        ["6: layer l0 group 0: column 2 is followed by a block at column 1"] = () => Verify(4, 8, 4, [Block(0, 0, 2), Block(0, 1, 2), Block(0, 3, 1)]),
-        ["6: layer l0 group 0: column 1 is followed by a block at column 2"] = () => Verify(b => b.ColumnStart == 0 ? b with { ColumnCount = 1 } : b),
-        ["6: layer l0 group 0: 2 of 3 columns are in blocks"] = () => Verify(b => b.ColumnStart == 2 ? null : b),
-        ["6: layer l0 group 0 column 0: blocks of 2 and 1 columns"] = () => Verify(b => b is { ColumnStart: 0, RowStart: 7 } ? b with { ColumnCount = 1 } : b),
-        ["6: layer l0 group 1: 0 of 1 columns are in blocks"] = () => Verify(2, 4, 1, [new WeightBlock(0, 1, 0, 0, 4, 0, 1, 0, 0)]),
+        ["6: layer l0 group 0: column 2 is followed by a block at column 1"] = () => Verify(1, 8, 4, [Block(0, 0, 2), Block(0, 1, 2)]),
+        ["6: layer l0 group 0: no block holds columns 1 to 1 of row 0, which are not zero"] = () => Verify(b => b.ColumnStart == 0 ? b with { ColumnCount = 1 } : b),
+        ["6: layer l0 group 0: two blocks hold row 0 from column 1 on"] = () => Verify(1, 8, 4, [Block(0, 0, 2), Block(0, 1, 1)]),
+        ["6: layer l0 group 0: no block holds columns 1 to 1 of row 7, which are not zero"] = () => Verify(b => b is { ColumnStart: 0, RowStart: 7 } ? b with { ColumnCount = 1 } : b),
+        ["6: layer l0 group 1: no block holds columns 0 to 0 of row 0, which are not zero"] = () => Verify(2, 4, 1, [new WeightBlock(0, 1, 0, 0, 4, 0, 1, 0, 0)]),
+        ["6: layer l0 group 0: 2 of 4 columns are in blocks"] = () => Verify(2, 4, 4, [Block(0, 0, 2) with { RowCount = 4 }, .. Enumerable.Repeat(Block(1, 0, 2) with { RowCount = 4 }, 3)]),
+        ["6: layer l0 group 0 column 0: blocks of 2 and 1 columns"] = () => Verify(1, 8, 2, [Block(0, 0, 2), Block(0, 0, 1)]),
+        ["6: layer l0 group 0 column 0: 4 of 8 rows are in blocks"] = () => Verify(2, 8, 2, [Block(0, 0, 2) with { RowCount = 4 }, Block(1, 0, 2), Block(1, 0, 2) with { RowCount = 4 }]),
         ["6: layer l0 group 1 column 0: row 4 is followed by a block at row 0"] = () =>
             Verify(2, 4, 1, [new WeightBlock(0, 2, 0, 0, 4, 0, 1, 0, 0), new WeightBlock(1, 1, 0, 0, 4, 0, 1, 1, 0)]),
         ["7: a block of layer l0 has 9 rows, a tile holds 8"] = () => Verify(1, 9, 1, [new WeightBlock(0, 1, 0, 0, 9, 0, 1, 0, 0)]),
@@ -105,7 +108,7 @@ public sealed class IrVerifierTests
 
     private static void Verify(int groups, int rows, int columns, ImmutableArray<WeightBlock> blocks)
     {
-        QuantizedMatrix matrix = new(groups, rows, columns, [1], new short[groups * rows * columns], null);
+        QuantizedMatrix matrix = new(groups, rows, columns, [1], [.. Enumerable.Repeat((short)1, groups * rows * columns)], null);
         IrVerifier.Verify(Split.Select(l => new SplitMatrix(new SlicedMatrix(new EncodedMatrix(matrix, l.Weights.Encoding)), DepthwisePolicy.Packed, blocks)), Chip);
     }
 

@@ -46,7 +46,7 @@ public sealed class PlaceTilesTests
             string.Join(
                 Environment.NewLine,
                 "test.onnx: node 'matmul_v1' (MatMul): error AIMC3003: needs 16 tiles, 0 of 16 are free on chip 'tiny'; the model needs 32",
-                "  try: --fallback digital, --chips auto (2 chips), fewer bit slices (now 2: --set tile.weights.bits or tile.cell.bits), larger tiles (now 8x8), a chip with 8 cores or more"),
+                "  try: --fallback segments, --fallback digital, --chips auto (2 chips), fewer bit slices (now 2: --set tile.weights.bits or tile.cell.bits), larger tiles (now 8x8), a chip with 8 cores or more"),
             Assert.Single(_diagnostics.Diagnostics).ToString());
     }
 

@@ -135,6 +135,6 @@ public sealed class SplitWeightsTests
     {
         QuantizedMatrix matrix = new(groups, rows, columns, [1], new short[groups * rows * columns], null);
         SlicedMatrix sliced = new(new EncodedMatrix(matrix, WeightEncoding.Of(chip.Tile)));
-        return SplitWeights.Split(sliced, policy, new TileGeometry(chip.Tile)).Blocks;
+        return SplitWeights.Split(sliced, policy, new TileGeometry(chip.Tile), ZeroPolicy.Program).Blocks;
     }
 }
