@@ -305,7 +305,7 @@ public static partial class ScheduleVerifier
                 var value = _graph.Values[buffer.Value];
                 Check(buffer.RowStride >= 1 && buffer.FirstRow >= 0 && buffer.FirstRow < Math.Min(buffer.RowStride, value.Rows), $"{name} takes rows {buffer.FirstRow}, {buffer.FirstRow} + {buffer.RowStride}, ...");
                 Check(buffer is { ItemsPerRow: >= 1, Segment: >= 0 }, $"{name} takes {buffer.ItemsPerRow} items a row in segment {buffer.Segment}");
-                Check(buffer.Capacity >= 1 && buffer.Capacity <= 2L * value.Rows, $"{name} has room for {buffer.Capacity} rows of {value.Rows}");
+                Check(buffer.Capacity >= 1 && buffer.Capacity <= MaximumBufferedRows, $"{name} has room for {buffer.Capacity} rows of {value.Rows}");
                 Check(buffer.RowBytes >= 1 && buffer.RowBytes <= value.BytesPerRow, $"{name} takes {buffer.RowBytes} bytes of rows of {value.BytesPerRow}");
                 Check(buffer.Address >= 0 && buffer.Address <= MaximumCount, $"{name} begins at byte {buffer.Address}");
                 Check(

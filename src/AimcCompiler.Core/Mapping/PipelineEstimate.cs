@@ -13,12 +13,14 @@ public sealed record PipelineEstimate(ImmutableArray<ImmutableArray<long>> Begin
     /// <param name="chip">Its vector units; tiles have the times of the stages.</param>
     /// <param name="copies">One a stage.</param>
     /// <param name="homes">One a value: vector units that a digital stage has; null = one each.</param>
-    public static PipelineEstimate Run(StageGraph graph, ChipCapacity chip, IReadOnlyList<int> copies, IReadOnlyList<int>? homes = null)
+    /// <param name="periodPs">Inferences follow each other in so many picoseconds, and every stage takes its rows evenly over them, as it does where it shares its cores with others; 0 = one inference alone.</param>
+    /// <param name="delayPs">What every row waits for shared units and links, besides.</param>
+    public static PipelineEstimate Run(StageGraph graph, ChipCapacity chip, IReadOnlyList<int> copies, IReadOnlyList<int>? homes = null, long periodPs = 0, long delayPs = 0)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chip);
         ArgumentNullException.ThrowIfNull(copies);
-        var (begin, done, latency) = Times(graph, chip, copies, homes);
+        var (begin, done, latency) = Times(graph, chip, copies, homes, periodPs, delayPs);
         return new PipelineEstimate([.. begin.Select(b => b.ToImmutableArray())], [.. done.Select(d => d.ToImmutableArray())], latency);
     }
 
@@ -28,10 +30,10 @@ public sealed record PipelineEstimate(ImmutableArray<ImmutableArray<long>> Begin
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chip);
         ArgumentNullException.ThrowIfNull(copies);
-        return Times(graph, chip, copies, null).LatencyPs;
+        return Times(graph, chip, copies, null, 0, 0).LatencyPs;
     }
 
-    private static (long[][] Begin, long[][] Done, long LatencyPs) Times(StageGraph graph, ChipCapacity chip, IReadOnlyList<int> copies, IReadOnlyList<int>? homes)
+    private static (long[][] Begin, long[][] Done, long LatencyPs) Times(StageGraph graph, ChipCapacity chip, IReadOnlyList<int> copies, IReadOnlyList<int>? homes, long periodPs, long delayPs)
     {
         long[][] begin = [.. graph.Stages.Select(s => new long[graph.Values[s.Output].Rows])];
         long[][] done = [.. begin.Select(b => new long[b.Length])];
@@ -53,8 +55,8 @@ public sealed record PipelineEstimate(ImmutableArray<ImmutableArray<long>> Begin
                 {
                     if (row < begin[s].Length)
                     {
-                        begin[s][row] = Math.Max(Ready(graph, s, row, done), row == 0 ? 0 : begin[s][row - 1] + pace[s - first].RowPs);
-                        done[s][row] = begin[s][row] + pace[s - first].DelayPs;
+                        begin[s][row] = Math.Max(Ready(graph, s, row, done), row == 0 ? 0 : begin[s][row - 1] + Math.Max(pace[s - first].RowPs, periodPs / begin[s].Length));
+                        done[s][row] = begin[s][row] + pace[s - first].DelayPs + delayPs;
                         latency = Math.Max(latency, done[s][row]);
                     }
                 }

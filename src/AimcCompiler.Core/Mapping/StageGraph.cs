@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace AimcCompiler.Core;
 
 /// <summary>A tensor on its way through the chip, in rows: the third axis from the batch of an image ([N, C, H, W]: H), the sequence of [N, S, K], one row of [N, K].</summary>
-/// <param name="Name">The ONNX value name; values inside a digital partition have one too.</param>
+/// <param name="Name">The ONNX value name; values inside a digital partition have one too, and what an operator that puts all rows together makes of each row first: its result's with "parts".</param>
 /// <param name="Rows">Of one inference, at least 1.</param>
 /// <param name="ElementsPerRow">At least 1.</param>
 /// <param name="BytesPerElement">On the chip: of the input codes of the stages that read it (at least 1), 4 where only digital stages do and the codes are analog.</param>

@@ -6,7 +6,7 @@ namespace AimcCompiler.Passes;
 /// <summary>What digital nodes cost, from one nominal inference.</summary>
 internal static class DigitalWork
 {
-    /// <summary>One operation per output element; products and pools count what each element takes, a multiply-accumulate as two.</summary>
+    /// <summary>One operation per output element; products, pools and reductions count what each element takes, a multiply-accumulate as two.</summary>
     public static long Operations(Graph graph, Node node, NodeHome home)
     {
         if (home.Reason == FallbackReason.ZeroWeights)
@@ -19,8 +19,8 @@ internal static class DigitalWork
             return 2 * macs;
         }
 
-        // An overlap-add adds each of its inputs once; a recurrent operator that reads its gates selects them and does what its cells do.
-        return IsOverlapAdd(node) ? Elements(graph, node.Inputs[0]) : node.Writes.Sum(v => Elements(graph, v)) * PerElement(node);
+        // An overlap-add and a reduction add each of their inputs once; a recurrent operator that reads its gates selects them and does what its cells do.
+        return IsOverlapAdd(node) || IsReduction(node) ? Elements(graph, node.Inputs[0]) : node.Writes.Sum(v => Elements(graph, v)) * PerElement(node);
     }
 
     /// <summary>Multiply-accumulates of a product that stays digital; 0 for other operators, and where shapes are not known.</summary>
@@ -38,6 +38,8 @@ internal static class DigitalWork
 
     /// <summary>The digital half of a transposed convolution whose product is on tiles.</summary>
     private static bool IsOverlapAdd(Node node) => node.Is("ConvTranspose") && node.MadeFrom is not null;
+
+    private static bool IsReduction(Node node) => node.Domain.Length == 0 && (node.OpType is "GlobalAveragePool" or "GlobalMaxPool" or "GlobalLpPool" || node.OpType.StartsWith("Reduce", StringComparison.Ordinal));
 
     private static long Product(Graph graph, Node node)
     {

@@ -7,11 +7,13 @@ namespace AimcCompiler.Passes;
 /// interval; they are where vector units and links have room, of those where most of the value is made or read. What is elementwise stays with its input.</summary>
 internal sealed class ChooseHomes
 {
-    /// <summary>Share of the interval that one value may take of a vector unit or a link.</summary>
-    private const double ShareOfOne = 0.3;
+    /// <summary>Share of the interval that one value may take of a vector unit, and of a link.</summary>
+    private const double ShareOfUnit = 0.15;
+    private const double ShareOfLink = 0.3;
 
-    /// <summary>Share that all together may take before affinity counts no more.</summary>
-    private const double ShareOfAll = 0.8;
+    /// <summary>Share of the interval that all together may take of a link before affinity counts no more; of a vector unit, that share above what it would have if all had the same.</summary>
+    private const double ShareOfAllLinks = 0.8;
+    private const double ShareAboveMean = 0.15;
     private const int MostHomes = 16;
 
     /// <summary>Of the bytes of all values so many parts: what a home of one value has at most, so that messages are small enough to spread over links.</summary>
@@ -25,6 +27,9 @@ internal sealed class ChooseHomes
     private readonly long[] _work;
     private readonly long[] _bytes;
     private readonly double _allBytes;
+
+    /// <summary>Work of a vector unit before affinity counts no more, ps.</summary>
+    private readonly double _fullUnit;
 
     // Per stage with tiles: share of its results that comes from a core; bytes an inference that a core reads.
     private readonly Dictionary<int, Dictionary<int, double>> _made;
@@ -46,6 +51,9 @@ internal sealed class ChooseHomes
                 AddWork(s, matrix, byStage[matrix.SharesTilesOf ?? s].ToList());
             }
         }
+
+        double all = _work.Sum() + graph.Stages.Where(s => s.Kind == StageKind.Digital).Sum(s => (double)VectorPs((double)s.OperationsPerRow * graph.Values[s.Output].Rows));
+        _fullUnit = periodPs is { } period ? (all / cores) + (ShareAboveMean * period) : double.PositiveInfinity;
     }
 
     /// <param name="graph">The stages.</param>
@@ -63,15 +71,16 @@ internal sealed class ChooseHomes
     {
         var stage = _graph.Stages[index];
         int copies = _replication.Copies[index];
+        double[] operations = SumOrder.OperationsPerVector(stage);
         double columns = matrix.Groups.Sum(g => (double)g.Columns);
-        double operations = ((double)stage.OperationsPerRow / matrix.VectorsPerRow) + matrix.AdditionsPerVector;
+        int last = SumOrder.Of(matrix.Groups)[^1];
         Dictionary<int, double> made = [];
         Dictionary<int, double> read = [];
         foreach (var group in placed)
         {
             double vectors = (double)matrix.Vectors / copies;
-            double share = matrix.Groups[group.Group].Columns / columns;
-            _work[group.Core] += VectorPs(vectors * operations * share);
+            double share = matrix.AddsExactly ? matrix.Groups[group.Group].Columns / columns : group.Group == last ? 1 : 0;
+            _work[group.Core] += VectorPs(vectors * operations[group.Group]);
             made[group.Core] = made.GetValueOrDefault(group.Core) + (share / copies);
         }
 
@@ -97,7 +106,7 @@ internal sealed class ChooseHomes
         }
 
         // Rows that fill a vector unit by themselves choose first.
-        foreach (var stage in _graph.Stages.OrderByDescending(s => s.Kind == StageKind.Digital && VectorPs(s.OperationsPerRow) > ShareOfOne * _periodPs))
+        foreach (var stage in _graph.Stages.OrderByDescending(s => s.Kind == StageKind.Digital && VectorPs(s.OperationsPerRow) > ShareOfUnit * _periodPs))
         {
             int v = stage.Output;
             if (!homes[v].IsDefault)
@@ -131,7 +140,7 @@ internal sealed class ChooseHomes
         long work = VectorPs((double)stage.OperationsPerRow * rows);
         foreach (int input in stage.Inputs.Where(i => !i.IsCarried).Select(i => i.Value).OrderByDescending(v => _graph.Values[v].BytesPerRow).ThenByDescending(v => v))
         {
-            if (!homes[input].IsDefault && homes[input].All(c => c < _work.Length && (_periodPs is not { } period || _work[c] + (work / homes[input].Length) <= ShareOfAll * period)))
+            if (!homes[input].IsDefault && homes[input].All(c => c < _work.Length && _work[c] + (work / homes[input].Length) <= _fullUnit))
             {
                 return input;
             }
@@ -152,7 +161,7 @@ internal sealed class ChooseHomes
             // For latency a row's work may take as long as the tiles take for it, and no row waits for another.
             double needed = _target == MappingTarget.Latency
                 ? work / Math.Max(1, PipelinePs(stage))
-                : Math.Max(Math.Max(work, link) / (ShareOfOne * period), link > 0 ? PartsOfAll * bytesOfAll / _allBytes : 0);
+                : Math.Max(Math.Max(work / (ShareOfUnit * period), link / (ShareOfLink * period)), link > 0 ? PartsOfAll * bytesOfAll / _allBytes : 0);
             count = (int)Math.Clamp(Math.Ceiling(needed), 1, Math.Min(Math.Min(value.Rows, MostHomes), _work.Length));
         }
 
@@ -160,7 +169,7 @@ internal sealed class ChooseHomes
         double share = work / count;
         double bytes = bytesOfAll / count;
         bool HasRoom(int core) => _periodPs is not { } limit
-            || (_work[core] + share <= ShareOfAll * limit && (_bytes[core] + bytes) / 1000 * (_chip.LinkPsPerKilobyte ?? 0) <= ShareOfAll * limit);
+            || (_work[core] + share <= _fullUnit && (_bytes[core] + bytes) / 1000 * (_chip.LinkPsPerKilobyte ?? 0) <= ShareOfAllLinks * limit);
         return
         [
             .. Enumerable.Range(0, _work.Length)

@@ -8,7 +8,7 @@ namespace AimcCompiler.Passes;
 /// <param name="Group">Which row group.</param>
 /// <param name="Tiles">Tiles that it takes.</param>
 /// <param name="LoadPs">Time that its MVMs take to be issued, an inference.</param>
-/// <param name="VectorPs">Time of the additions of its partial sums.</param>
+/// <param name="VectorPs">Time that the vector unit adds its partial sums, and finishes vectors where it is the last of its copy, an inference.</param>
 internal readonly record struct PackingItem(int Family, int Copy, int Group, int Tiles, long LoadPs, long VectorPs);
 
 /// <summary>Which of the cores with room takes a row group.</summary>
@@ -27,6 +27,9 @@ internal enum PackingRule
 /// <summary>Row groups on cores: tiles are a limit, the largest load is what counts.</summary>
 internal sealed class CorePacking
 {
+    /// <summary>Share of the period that sums may take of a vector unit: digital stages want theirs, and what waits for a busy unit comes in bursts.</summary>
+    private const double ShareOfVectors = 0.5;
+
     private readonly int[] _capacities;
     private readonly int _coresOfChip;
     private readonly int[] _chipOf;
@@ -67,6 +70,9 @@ internal sealed class CorePacking
     public long[] Loads { get; private set; }
 
     public long MaxLoad => Loads.Max();
+
+    /// <summary>What sums ask of a core's vector unit.</summary>
+    public long VectorPsOf(int core) => _vectors[core];
 
     /// <summary>Puts all items, in an order, on cores.</summary>
     /// <returns>Every item found room.</returns>
@@ -216,7 +222,7 @@ internal sealed class CorePacking
         var coming = Items[item];
         var (tiles, load, vectors) = leaving < 0 ? (0, 0L, 0L) : (Items[leaving].Tiles, Items[leaving].LoadPs, Items[leaving].VectorPs);
         return Free[core] + tiles >= coming.Tiles && Loads[core] - load + coming.LoadPs <= periodPs
-            && (_vectors[core] - vectors + coming.VectorPs <= periodPs || coming.VectorPs <= vectors);
+            && (_vectors[core] - vectors + coming.VectorPs <= ShareOfVectors * periodPs || coming.VectorPs <= vectors);
     }
 
     /// <summary>Cores of one chip exchange items, never those of two.</summary>
@@ -245,7 +251,7 @@ internal sealed class CorePacking
     }
 
     private bool Keeps(int core, PackingItem item, long periodPs) =>
-        core >= 0 && Free[core] >= item.Tiles && Loads[core] + item.LoadPs <= periodPs && _vectors[core] + item.VectorPs <= periodPs;
+        core >= 0 && Free[core] >= item.Tiles && Loads[core] + item.LoadPs <= periodPs && _vectors[core] + item.VectorPs <= ShareOfVectors * periodPs;
 
     /// <summary>Of the cores with room: those that keep the period, of the item's chip, with the least load, or the fullest.</summary>
     private int Best(PackingItem item, int chip, PackingRule rule, long periodPs)

@@ -53,7 +53,7 @@ public static class PackCores
     /// <summary>One copy of every layer fits the cores with its row groups whole.</summary>
     internal static bool FitsWhole(ImmutableArray<TileFamily> families, ChipCapacity chip)
     {
-        CorePacking packing = new(ItemsOf(families, [.. families.Select(_ => 1L)], 0, new double[families.Length]), chip);
+        CorePacking packing = new(ItemsOf(families, [.. families.Select(_ => 1L)], 0, []), chip);
         return packing.Construct(Enumerable.Range(0, packing.Items.Length).OrderByDescending(i => packing.Items[i].Tiles), PackingRule.Fullest, long.MaxValue);
     }
 
@@ -61,22 +61,21 @@ public static class PackCores
     /// <param name="families">The layers.</param>
     /// <param name="copies">Of each.</param>
     /// <param name="issuePs">Between two MVMs of a core.</param>
-    /// <param name="vectorPs">Work of vector units for one vector of each family.</param>
-    internal static PackingItem[] ItemsOf(ImmutableArray<TileFamily> families, IReadOnlyList<long> copies, long issuePs, IReadOnlyList<double> vectorPs)
+    /// <param name="vectorPs">Work of vector units for one vector, for each row group of each family; empty = none.</param>
+    internal static PackingItem[] ItemsOf(ImmutableArray<TileFamily> families, IReadOnlyList<long> copies, long issuePs, IReadOnlyList<double[]> vectorPs)
     {
         List<PackingItem> items = [];
         Dictionary<int, int> firsts = [];
         for (int f = 0; f < families.Length; f++)
         {
             var family = families[f];
-            double columns = family.Groups.Sum(g => (double)g.Columns);
             for (int copy = 0; copy < copies[f]; copy++)
             {
                 long vectors = (family.Vectors / copies[f]) + (copy < family.Vectors % copies[f] ? 1 : 0);
                 for (int g = 0; g < family.Groups.Length; g++)
                 {
                     var group = family.Groups[g];
-                    PackingItem item = new(f, copy, g, group.Tiles, vectors * group.Rounds * issuePs, (long)(vectors * vectorPs[f] * group.Columns / columns));
+                    PackingItem item = new(f, copy, g, group.Tiles, vectors * group.Rounds * issuePs, vectorPs.Count == 0 ? 0 : (long)(vectors * vectorPs[f][g]));
                     if (group.SharedTile < 0)
                     {
                         items.Add(item);
@@ -106,7 +105,7 @@ public static class PackCores
         private readonly CompileOptions _options;
         private readonly bool _isTimed;
         private readonly long _issuePs;
-        private readonly double[] _vectorPs;
+        private readonly double[][] _vectorPs;
         private long[] _copies = [];
         private CorePacking? _packing;
         private long _achievedPs = long.MaxValue;
@@ -118,7 +117,7 @@ public static class PackCores
             _families = TileFamily.Of(graph);
             _isTimed = _families.All(f => f.IntervalPs is not null);
             _issuePs = _isTimed ? chip.IssuePs ?? 0 : 0;
-            _vectorPs = [.. _families.Select(f => _isTimed ? VectorPs(f) : 0)];
+            _vectorPs = _isTimed ? [.. _families.Select(VectorPs)] : [];
         }
 
         /// <returns>Something fits.</returns>
@@ -235,14 +234,23 @@ public static class PackCores
             return best is not null;
         }
 
-        /// <summary>Work of vector units for one vector: additions of partial sums, and what finishes it.</summary>
-        private double VectorPs(TileFamily family)
+        /// <summary>Work of vector units for one vector where each row group stands: additions of partial sums, and what finishes it.</summary>
+        private double[] VectorPs(TileFamily family)
         {
-            double operations = family.Members.Select(m => _graph.Stages[m]).Sum(s => s.Matrix!.Vectors * (((double)s.OperationsPerRow / s.Matrix.VectorsPerRow) + s.Matrix.AdditionsPerVector));
-            return operations / family.Vectors * (_chip.PsPerThousandOperations ?? 0) / 1000;
+            double[] operations = new double[family.Groups.Length];
+            foreach (var stage in family.Members.Select(m => _graph.Stages[m]))
+            {
+                foreach (var (own, g) in SumOrder.OperationsPerVector(stage).Select((o, g) => (o, g)))
+                {
+                    operations[g] += own * stage.Matrix!.Vectors / family.Vectors;
+                }
+            }
+
+            return [.. operations.Select(o => o * (_chip.PsPerThousandOperations ?? 0) / 1000)];
         }
 
-        /// <summary>Sums that must add in the order of the row groups pass once from core to core: row groups of one size of a copy exchange their cores so that those of a core follow each other.</summary>
+        /// <summary>Sums that must add in the order of the row groups pass once from core to core: row groups of one size of a copy exchange their cores so that those of a core follow each other, and the last, which finishes
+        /// vectors, stands where vector units have the least to do.</summary>
         private void OrderSums(CorePacking packing)
         {
             for (int begin = 0; begin < packing.Items.Length;)
@@ -254,7 +262,8 @@ public static class PackCores
                     foreach (var alike in Enumerable.Range(begin, count).GroupBy(i => packing.Items[i].Tiles))
                     {
                         int[] items = [.. alike];
-                        int[] cores = [.. items.Select(i => packing.CoreOf[i]).Order()];
+                        var others = items.GroupBy(i => packing.CoreOf[i]).ToDictionary(g => g.Key, g => packing.VectorPsOf(g.Key) - g.Sum(i => packing.Items[i].VectorPs));
+                        int[] cores = [.. items.Select(i => packing.CoreOf[i]).OrderByDescending(c => others[c]).ThenBy(c => c)];
                         for (int i = 0; i < items.Length; i++)
                         {
                             packing.Move(items[i], cores[i]);

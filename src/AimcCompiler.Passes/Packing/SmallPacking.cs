@@ -14,11 +14,10 @@ internal sealed class SmallPacking
     private readonly ImmutableArray<TileFamily> _families;
     private readonly ChipCapacity _chip;
     private readonly long _issuePs;
-    private readonly double[] _noVectors;
     private int _nodes = Nodes;
 
     private SmallPacking(ImmutableArray<TileFamily> families, ChipCapacity chip, long issuePs) =>
-        (_families, _chip, _issuePs, _noVectors) = (families, chip, issuePs, new double[families.Length]);
+        (_families, _chip, _issuePs) = (families, chip, issuePs);
 
     /// <param name="families">The layers.</param>
     /// <param name="chip">At most <see cref="MostTiles"/> tiles on at most <see cref="MostCores"/> cores.</param>
@@ -63,13 +62,13 @@ internal sealed class SmallPacking
 
     private long BoundOf(long[] copies)
     {
-        long loads = PackCores.ItemsOf(_families, copies, _issuePs, _noVectors).Sum(i => i.LoadPs);
+        long loads = PackCores.ItemsOf(_families, copies, _issuePs, []).Sum(i => i.LoadPs);
         return Math.Max(BusyPs(copies), (loads + _chip.Cores - 1) / _chip.Cores);
     }
 
     private (int[] CoreOf, long Ps)? Assign(long[] copies, long knownPs)
     {
-        var items = PackCores.ItemsOf(_families, copies, _issuePs, _noVectors);
+        var items = PackCores.ItemsOf(_families, copies, _issuePs, []);
         int[] order = [.. Enumerable.Range(0, items.Length).OrderByDescending(i => items[i].LoadPs).ThenByDescending(i => items[i].Tiles)];
         int[] coreOf = new int[items.Length];
         int[] free = [.. _chip.TilesOfCore];

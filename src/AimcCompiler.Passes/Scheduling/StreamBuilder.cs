@@ -39,7 +39,7 @@ internal sealed class StreamBuilder
         PlanBuffers();
         ImmutableArray<RowBuffer>? sized = null;
         tooSmall = null;
-        foreach (var slack in Enum.GetValues<Slack>().Where(s => s != Slack.Whole || _mapping.Target == MappingTarget.Throughput))
+        foreach (var slack in Enum.GetValues<Slack>().Where(s => s != Slack.Periodic || _mapping.Target == MappingTarget.Throughput))
         {
             sized = Sized(slack, out string? lack);
             tooSmall ??= lack;
@@ -86,8 +86,8 @@ internal sealed class StreamBuilder
     /// <summary>Room beyond what the order of demand takes; the most first.</summary>
     private enum Slack
     {
-        /// <summary>Every value has room for two inferences: nothing waits for room. For throughput only.</summary>
-        Whole,
+        /// <summary>What a schedule takes in which inferences follow each other in the interval of the mapping, and readers that are late by a part of it. For throughput only.</summary>
+        Periodic,
 
         /// <summary>Values that are read as a whole have room for two inferences.</summary>
         TwoInferences,
@@ -239,21 +239,30 @@ internal sealed class StreamBuilder
         int[] lags = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s =>
             _graph.Stages[s].Matrix is { } matrix ? (CopiesOf(s) + matrix.VectorsPerRow - 1) / matrix.VectorsPerRow : HomesOf(_graph.Stages[s].Output))];
         var peaks = RowDemand.Peaks(_graph, ahead, lags);
+        var periodic = slack == Slack.Periodic ? PeriodicRoom.Of(_graph, _mapping, _capacity) : null;
         lack = null;
         Dictionary<int, long> ends = [];
         var sized = ImmutableArray.CreateBuilder<RowBuffer>(_buffers.Count);
         foreach (var (buffer, index) in _buffers.Select((b, i) => (b, i)))
         {
             int rows = _bufferStages[index].Select(s => (peaks[(buffer.Value, s)] + Twice(slack, buffer.Value, s) + buffer.RowStride - 1) / buffer.RowStride).DefaultIfEmpty(1).Max();
-            if (_assemblies.GetValueOrDefault((buffer.Value, buffer.FirstRow), -1) == index)
+            bool isAssembly = _assemblies.GetValueOrDefault((buffer.Value, buffer.FirstRow), -1) == index;
+            if (isAssembly)
             {
                 // The row at hand, and those whose first vectors are done before its last.
                 rows = Math.Max(rows, 1 + ((ahead[_graph.Values[buffer.Value].Producer] + buffer.RowStride - 1) / buffer.RowStride));
             }
 
-            rows = slack == Slack.Whole
-                ? 2 * ((_graph.Values[buffer.Value].Rows + buffer.RowStride - 1) / buffer.RowStride)
-                : Math.Min(rows, 2 * _graph.Values[buffer.Value].Rows);
+            if (periodic is not null)
+            {
+                int held = _bufferStages[index].Select(s => periodic.Rows(buffer.Value, s, buffer.RowStride)).DefaultIfEmpty(0).Max();
+                rows = Math.Max(rows, held + (isAssembly ? periodic.RowsInAssembly(buffer.Value, buffer.RowStride) : 0));
+            }
+            else
+            {
+                rows = Math.Min(rows, 2 * _graph.Values[buffer.Value].Rows);
+            }
+
             sized.Add(buffer with { Capacity = rows, Address = ends.GetValueOrDefault(buffer.Core) });
             ends[buffer.Core] = ends.GetValueOrDefault(buffer.Core) + (rows * buffer.RowBytes);
         }
@@ -277,7 +286,7 @@ internal sealed class StreamBuilder
 
     /// <summary>More rows for a reader that takes a whole value and works on it for more than one row.</summary>
     private int Twice(Slack slack, int value, int stage) =>
-        slack == Slack.TwoInferences && _mapping.Target != MappingTarget.Latency && stage >= 0 && _graph.Values[_graph.Stages[stage].Output].Rows > 1
+        slack <= Slack.TwoInferences && _mapping.Target != MappingTarget.Latency && stage >= 0 && _graph.Values[_graph.Stages[stage].Output].Rows > 1
             && _graph.Stages[stage].Inputs.Any(i => i.Value == value && i.Window == RowWindow.Whole(_graph.Values[value].Rows))
             ? _graph.Values[value].Rows
             : 0;
@@ -445,7 +454,7 @@ internal sealed class StreamBuilder
     {
         var stage = _graph.Stages[s];
         var matrix = stage.Matrix!;
-        var inOrder = InOrderOfColumns(s, groups);
+        int[] inOrder = [.. SumOrder.Of([.. groups.Select(g => DemandOf(s, g))]).Select(i => groups[i])];
         List<(int Core, List<int> Groups)> runs = [];
         if (matrix.AddsExactly)
         {
@@ -517,23 +526,6 @@ internal sealed class StreamBuilder
     }
 
     private RowGroupDemand DemandOf(int stage, int rowGroup) => _graph.Stages[stage].Matrix!.Groups[_mapping.RowGroups[rowGroup].Group];
-
-    /// <summary>Row groups of the same columns one after the other, in their order; in the order given where columns overlap in part.</summary>
-    private List<int> InOrderOfColumns(int stage, ImmutableArray<int> groups)
-    {
-        List<int> sorted = [.. groups.OrderBy(g => DemandOf(stage, g).FirstColumn)];
-        for (int i = 1; i < sorted.Count; i++)
-        {
-            var (before, after) = (DemandOf(stage, sorted[i - 1]), DemandOf(stage, sorted[i]));
-            bool isSame = before.FirstColumn == after.FirstColumn && before.Columns == after.Columns;
-            if (!isSame && before.FirstColumn + before.Columns > after.FirstColumn)
-            {
-                return [.. groups];
-            }
-        }
-
-        return sorted;
-    }
 
     /// <summary>Columns that some of the row groups add to.</summary>
     private static int ColumnsOf(IEnumerable<RowGroupDemand> groups)

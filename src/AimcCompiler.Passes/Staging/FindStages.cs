@@ -251,6 +251,13 @@ public static class FindStages
                 }
 
                 inputs.AddRange(node.Captured.Where(_values.ContainsKey).Select(c => new StageInput(_values[c], RowWindow.Whole(_made[_values[c]].Rows))));
+                var (own, reads) = (operations, Merge(inputs));
+                if (!isHost && writes.Length == 1 && reads is [{ IsCarried: false } whole] && RowOperators.InParts(_graph, _layouts, node) is { } parts)
+                {
+                    reads = [new StageInput(AddParts(node, cluster, whole.Value, parts.OfRow), RowWindow.Whole(_made[whole.Value].Rows))];
+                    own = parts.OfParts;
+                }
+
                 int made = AddValue(output, _layouts.RowsOf(output));
                 Add(new Stage
                 {
@@ -258,11 +265,35 @@ public static class FindStages
                     Kind = isHost ? StageKind.Host : StageKind.Digital,
                     Unit = cluster,
                     Output = made,
-                    Inputs = Merge(inputs),
-                    OperationsPerRow = (operations + _made[made].Rows - 1) / _made[made].Rows,
+                    Inputs = reads,
+                    OperationsPerRow = (own + _made[made].Rows - 1) / _made[made].Rows,
                     Matrix = null,
                 });
             }
+        }
+
+        /// <summary>A stage that reduces every row by itself, for an operator that puts all rows together: rows spread over vector units, and they are reduced as they come.</summary>
+        /// <returns>The value that it writes: a part of the result for each row.</returns>
+        private int AddParts(Node node, int cluster, int input, long operations)
+        {
+            string name = $"{node.Outputs[0]} parts";
+            for (int i = 2; _graph.Facts.ContainsKey(name); i++)
+            {
+                name = FormattableString.Invariant($"{node.Outputs[0]} parts {i}");
+            }
+
+            _made.Add(new StageValue(name, _made[input].Rows, Math.Max(1, Tensor.CountOf(_graph.Facts[node.Outputs[0]].Shape)), _bytes, -1, false));
+            Add(new Stage
+            {
+                Name = $"{node.Name} parts",
+                Kind = StageKind.Digital,
+                Unit = cluster,
+                Output = _made.Count - 1,
+                Inputs = [new StageInput(input, RowWindow.SameRow)],
+                OperationsPerRow = operations,
+                Matrix = null,
+            });
+            return _made.Count - 1;
         }
 
         /// <summary>An operator that reads a value twice waits for what is read last and keeps what is read first: where the windows differ, all of it.</summary>

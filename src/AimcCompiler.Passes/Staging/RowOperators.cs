@@ -42,6 +42,40 @@ internal static class RowOperators
     public static bool KeepsRows(Node node) => IsElementwise(node)
         || (node.Domain.Length == 0 && (node.OpType is "Concat" or "Split" or "Softmax" or "LogSoftmax" or "LayerNormalization" or "Pad" || Reductions.Contains(node.OpType)));
 
+    /// <summary>What putting all rows of a value together costs where every row is reduced by itself first: operations of a row, and of the parts of all rows; their sum is that of the operator. Null = the operator does not, or
+    /// a row has nothing to reduce.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="layouts">Of its values.</param>
+    /// <param name="node">The operator.</param>
+    public static (long OfRow, long OfParts)? InParts(Graph graph, RowLayouts layouts, Node node)
+    {
+        if (node.Domain.Length > 0 || node.Inputs.Length == 0 || !graph.Facts.ContainsKey(node.Inputs[0]) || layouts.Of(node.Inputs[0]) != RowLayout.Image || layouts.RowsOf(node.Outputs[0]) != 1)
+        {
+            return null;
+        }
+
+        var shape = layouts.ShapeOf(node.Inputs[0]);
+        long rows = layouts.RowsOf(node.Inputs[0]);
+        long parts = Tensor.CountOf(layouts.ShapeOf(node.Outputs[0]));
+        (long ofRow, long ofParts) = (0, 0);
+        if (node.OpType is "GlobalAveragePool" or "GlobalMaxPool" or "GlobalLpPool" || (Reductions.Contains(node.OpType) && ReducesRows(graph, node, shape.Length)))
+        {
+            (ofRow, ofParts) = ((Tensor.CountOf(shape) / rows) - parts, parts * rows);
+        }
+        else if (node.OpType is "MaxPool" or "AveragePool" or "LpPool" && node.Ints("kernel_shape") is { IsEmpty: false } kernel
+            && Kernel(node, kernel[0], rows, 1) is { } window && window.First(0, (int)rows) == 0 && window.Last(0, (int)rows) == rows - 1)
+        {
+            (ofRow, ofParts) = (parts * (kernel.Skip(1).Aggregate(1L, (a, b) => a * b) - 1), parts * kernel[0]);
+        }
+
+        return rows > 1 && ofRow > 0 ? (ofRow, ofParts) : null;
+    }
+
+    /// <summary>The third axis is among those that are reduced, for certain.</summary>
+    private static bool ReducesRows(Graph graph, Node node, int rank) => Axes(graph, node) is { Length: > 0 } axes
+        ? Array.Exists(axes, a => Positive(a, rank) == 2)
+        : node.Ints("axes") is null && node.InputOrNull(1) is null && node.Int("noop_with_empty_axes", 0) == 0;
+
     private static bool IsElementwise(Node node) => node switch
     {
         { Domain: "" } when Elementwise.Contains(node.OpType) => true,

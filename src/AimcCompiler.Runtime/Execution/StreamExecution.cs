@@ -235,7 +235,7 @@ internal sealed class StreamExecution
                 "computes with rows that it has not awaited");
         }
 
-        _values.Ran(index, row);
+        _values.Ran(index);
         stream.Made = (stage.Output, row);
     }
 

@@ -21,7 +21,7 @@ internal sealed class StreamValues : IDisposable
     /// <summary>Layer that writes a value; -1 = none does.</summary>
     private readonly int[] _layerOf;
 
-    /// <summary>Rows that each digital stage has run.</summary>
+    /// <summary>How many rows each digital stage has run.</summary>
     private readonly int[] _ran;
 
     /// <summary>Stages of each partition that read what others make.</summary>
@@ -71,8 +71,8 @@ internal sealed class StreamValues : IDisposable
 
     public Tensor Output(int value) => (_values[value] ?? throw new InvalidIrException($"Output '{_program.Values[value].Name}' was not made.")).ToTensor();
 
-    /// <summary>A digital stage has the rows that its next row reads.</summary>
-    public void Ran(int stage, int row) => _ran[stage] = row + 1;
+    /// <summary>A digital stage has the rows that one of its rows reads; its homes take turns, each at its own pace.</summary>
+    public void Ran(int stage) => _ran[stage]++;
 
     /// <summary>The run that a vector belongs to; null = its input cannot be read yet.</summary>
     public LayerRun? RunOf(Stage stage, long ordinal)

@@ -82,6 +82,45 @@ public sealed class FindStagesTests
         }
     }
 
+    /// <summary>An operator that puts all rows together reduces each by itself first, so that vector units share the work and it is done as rows come; the operations of both steps are those of the operator.</summary>
+    [Theory]
+    [InlineData("GlobalAveragePool", 8, 6, 48, true)]
+    [InlineData("GlobalMaxPool", 8, 6, 48, true)]
+    [InlineData("ReduceMean", 8, 6, 48, true)]
+    [InlineData("AveragePool", 8, 6, 48, true)]
+    [InlineData("GlobalAveragePool", 8, 1, 8, false)]
+    [InlineData("GlobalAveragePool", 1, 6, 6, false)]
+    public void ReductionsOverRowsWorkInParts(string op, int rows, int width, long operations, bool isInParts)
+    {
+        var model = Image(rows, width);
+        _ = op switch
+        {
+            "ReduceMean" => model.Node(op, "x", "y", ("axes", new[] { 2, 3 })),
+            "AveragePool" => model.Node(op, "x", "y", ("kernel_shape", new[] { rows, width })),
+            _ => model.Node(op, "x", "y"),
+        };
+        // What reads it as an image keeps its rows.
+        var stages = Staged(model.Weights("w", 3, 3, 1, 1).Node("Conv", "x w", "c").Output("c")).Stages!;
+        int value = Enumerable.Range(0, stages.Values.Length).Single(v => stages.Values[v].Name == "y");
+        var last = stages.Stages[stages.Values[value].Producer];
+        long work = last.OperationsPerRow * stages.Values[last.Output].Rows;
+        if (isInParts)
+        {
+            var parts = stages.Stages[stages.Values[Assert.Single(last.Inputs).Value].Producer];
+            Assert.Equal(RowWindow.Whole(rows), last.Inputs[0].Window);
+            Assert.Equal(Same, Assert.Single(parts.Inputs).Window);
+            Assert.Equal((rows, 3), (stages.Values[parts.Output].Rows, stages.Values[parts.Output].ElementsPerRow));
+            Assert.Equal(last.Unit, parts.Unit);
+            work += parts.OperationsPerRow * rows;
+        }
+        else
+        {
+            Assert.Equal("x", stages.Values[Assert.Single(last.Inputs).Value].Name);
+        }
+
+        Assert.Equal(3 * operations, work);
+    }
+
     [Theory]
     [InlineData("lenet5.onnx", 12)]
     [InlineData("mlp.onnx", 5)]

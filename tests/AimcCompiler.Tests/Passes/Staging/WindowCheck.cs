@@ -25,7 +25,7 @@ internal static class WindowCheck
             Dictionary<string, Tensor> inputs = reads.ToDictionary(r => r, r => Random(graph.Facts[r], r.Length));
             using DigitalSession session = new(ModelWriter.Extract(graph, [node], reads, [output.Name]), new DigitalOptions(Optimize: false));
             var before = session.Run(inputs, [output.Name])[0];
-            foreach (var input in stage.Inputs.Where(i => inputs[stages.Values[i.Value].Name].Type == TensorType.Float))
+            foreach (var input in stage.Inputs.Select(i => Behind(stages, i, graph)).Where(i => inputs[stages.Values[i.Value].Name].Type == TensorType.Float))
             {
                 var value = stages.Values[input.Value];
                 for (int row = 0; row < value.Rows; row++)
@@ -45,6 +45,20 @@ internal static class WindowCheck
         }
 
         return pairs;
+    }
+
+    /// <summary>What parts of a reduction are made of, row by row.</summary>
+    private static StageInput Behind(StageGraph stages, StageInput input, Graph graph)
+    {
+        if (graph.Facts.ContainsKey(stages.Values[input.Value].Name))
+        {
+            return input;
+        }
+
+        var made = Assert.Single(stages.Stages[stages.Values[input.Value].Producer].Inputs);
+        Assert.Equal(RowWindow.SameRow, made.Window);
+        Assert.Equal(stages.Values[made.Value].Rows, stages.Values[input.Value].Rows);
+        return input with { Value = made.Value };
     }
 
     private static Tensor Random(ValueFacts facts, int seed)
