@@ -21,7 +21,10 @@ public sealed record TimeReport
     /// <summary>What took no time because it was asked to.</summary>
     public required ImmutableArray<string> Without { get; init; }
 
-    /// <summary>Of the first inference.</summary>
+    /// <summary>Inferences at a time.</summary>
+    public required int UnderWay { get; init; }
+
+    /// <summary>Of an inference alone.</summary>
     public required double? LatencyS { get; init; }
 
     /// <summary>Of the last, among others.</summary>
@@ -32,8 +35,14 @@ public sealed record TimeReport
 
     public required double? ThroughputPerS { get; init; }
 
-    /// <summary>The last intervals agree within 0.5 %.</summary>
+    /// <summary>The run repeats, or its halves agree.</summary>
     public required bool IsSteady { get; init; }
+
+    /// <summary>none, batch, repeats, halves_agree, unsteady (docs/timing.md).</summary>
+    public required string IntervalFrom { get; init; }
+
+    /// <summary>Inferences after which the run repeats; null = it was not seen to.</summary>
+    public required int? Period { get; init; }
 
     /// <summary>Per inference, of the parts that are known; null when the tiles are not.</summary>
     public required double? EnergyJ { get; init; }
@@ -117,12 +126,19 @@ public static class TimeText
         void Line(FormattableString text) => console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
         string chips = report.Chips > 1 ? $"{report.Chips} x {Printable.Of(report.Chip)}" : Printable.Of(report.Chip);
         string rate = report.ThroughputPerS is { } perSecond ? $"{Quantity.Number(perSecond)} inferences/s" : Quantity.NotModelled;
-        string steady = report.IsSteady ? "steady" : "not steady";
+        string source = report.IntervalFrom switch
+        {
+            "batch" => " (of the batch)",
+            "repeats" => string.Create(CultureInfo.InvariantCulture, $" (steady: repeats every {(report.Period == 1 ? "inference" : $"{report.Period} inferences")})"),
+            "halves_agree" => " (steady: both halves agree within 0.5 %)",
+            "unsteady" => " (not steady)",
+            _ => "",
+        };
         console.WriteLine(
             string.Create(CultureInfo.InvariantCulture, $"{Printable.Of(report.Model)} -> {chips}: {rate}, latency {Seconds(report.LatencyS)}, simulated {report.Inferences} {(report.Inferences == 1 ? "inference" : "inferences")}"),
             new Style(decoration: Decoration.Bold));
-        string interval = report.Segments.IsEmpty ? steady : string.Create(CultureInfo.InvariantCulture, $"mean of {report.Inferences} a load");
-        Line($"interval    {Seconds(report.IntervalS)} ({interval}), latency among others {Seconds(report.LoadedLatencyS)}");
+        string interval = report.Segments.IsEmpty ? source : string.Create(CultureInfo.InvariantCulture, $" (mean of {report.Inferences} a load)");
+        Line($"interval    {Seconds(report.IntervalS)}{interval}, latency among others {Seconds(report.LoadedLatencyS)}{(report.Segments.IsEmpty ? string.Create(CultureInfo.InvariantCulture, $", {report.UnderWay} under way at a time") : "")}");
         foreach (var segment in report.Segments)
         {
             Line($"segment {segment.Segment}   load {Seconds(segment.ReloadS)}, {Of(segment.ReloadJ, "J")}; run {Seconds(segment.RunS)}");

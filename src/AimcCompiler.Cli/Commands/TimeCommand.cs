@@ -11,7 +11,7 @@ public static class TimeCommand
     public static Command Create()
     {
         var file = new Argument<string>("FILE.aimc") { Description = "A compiled program" };
-        var batch = new Option<int?>("--batch") { Description = "Inferences that follow each other; where not given, until the interval between two is steady", HelpName = "N" };
+        var batch = new Option<int?>("--batch") { Description = "Inferences of a batch, after which streams stop; where not given, until the interval between two is steady", HelpName = "N" };
         var without = new Option<string[]>("--without")
         {
             Description = "What takes no time: core, digital, transfers, memory, room; may be repeated",

@@ -74,7 +74,7 @@ internal sealed class ChromeTrace : ITimingTrace, IDisposable
 
     public void Busy(int resource, int stage, int inference, long startPs, long endPs)
     {
-        if (inference < _first || endPs <= startPs)
+        if (inference < _first || inference >= _run.Inferences || endPs <= startPs)
         {
             return;
         }

@@ -30,15 +30,15 @@ internal static class TimeWork
         TimingResult result = TimingSimulator.Run(program, new TimingOptions { Inferences = request.Inferences, Parts = parts }, cancellation);
         if (request.TraceFile is { } file)
         {
-            // The number of inferences is known now, and a second run has the same times.
+            // How many inferences there are is known now, and a second run has the same times.
             AtomicFile.Write(file, stream =>
             {
                 using ChromeTrace trace = new(stream, program, result, request.TracedInferences);
-                TimingSimulator.Run(program, new TimingOptions { Inferences = result.Inferences, Parts = parts, Trace = trace }, cancellation);
+                TimingSimulator.Run(program, new TimingOptions { Inferences = request.Inferences, Parts = parts, HasStalls = false, Trace = trace }, cancellation);
             });
         }
 
-        return ReportOf(program, request, result, request.Explains ? Explain(program, request.Inferences, parts, cancellation) : []);
+        return ReportOf(program, request, result, request.Explains ? Explain(program, request.Inferences, parts, result, cancellation) : []);
     }
 
     private static TimeReport ReportOf(MappedProgram program, TimeRequest request, TimingResult result, ImmutableArray<PartCostReport> explained)
@@ -57,11 +57,14 @@ internal static class TimeWork
             Chips = program.Chips,
             Inferences = result.Inferences,
             Without = request.Without,
+            UnderWay = result.UnderWay,
             LatencyS = result.LatencyS,
             LoadedLatencyS = result.LoadedLatencyS,
             IntervalS = result.IntervalS,
             ThroughputPerS = 1 / result.IntervalS,
             IsSteady = result.IsSteady,
+            IntervalFrom = NameOf(result.IntervalFrom),
+            Period = result.Period,
             EnergyJ = total,
             PowerW = total / result.IntervalS,
             AreaMm2 = result.AreaMm2,
@@ -80,25 +83,31 @@ internal static class TimeWork
         };
     }
 
-    /// <summary>Tiles alone, then with one part more at a time.</summary>
-    private static ImmutableArray<PartCostReport> Explain(MappedProgram program, int? inferences, TimedParts parts, CancellationToken cancellation)
+    /// <summary>Tiles alone, then with one part more at a time; the last is the whole, which is known.</summary>
+    private static ImmutableArray<PartCostReport> Explain(MappedProgram program, int? inferences, TimedParts parts, TimingResult whole, CancellationToken cancellation)
     {
+        (string Name, TimedParts Part)[] added = [("tiles", TimedParts.None), .. s_parts.Where(p => (parts & p.Part) != 0)];
+        TimedParts[] timed = [.. added.Select((_, i) => added.Take(i + 1).Aggregate(TimedParts.None, (all, p) => all | p.Part))];
+        ImmutableArray<TimingResult> results =
+        [
+            .. TimingSimulator.Run(program, [.. timed.SkipLast(1).Select(t => new TimingOptions { Inferences = inferences, Parts = t, HasStalls = false })], cancellation),
+            whole,
+        ];
         var costs = ImmutableArray.CreateBuilder<PartCostReport>();
-        var timed = TimedParts.None;
         double interval = 0;
         double latency = 0;
-        foreach (var (name, part) in s_parts.Where(p => (parts & p.Part) != 0).Prepend(("tiles", TimedParts.None)))
+        for (int i = 0; i < added.Length; i++)
         {
-            timed |= part;
-            TimingResult result = TimingSimulator.Run(program, new TimingOptions { Inferences = inferences, Parts = timed }, cancellation);
-            costs.Add(new PartCostReport(name, (result.IntervalS ?? 0) - interval, (result.LatencyS ?? 0) - latency));
-            (interval, latency) = (result.IntervalS ?? 0, result.LatencyS ?? 0);
+            costs.Add(new PartCostReport(added[i].Name, (results[i].IntervalS ?? 0) - interval, (results[i].LatencyS ?? 0) - latency));
+            (interval, latency) = (results[i].IntervalS ?? 0, results[i].LatencyS ?? 0);
         }
 
         return costs.ToImmutable();
     }
 
     private static bool IsOfTiles(string part) => part is "tiles" or "dac" or "cells" or "adc" or "shift_add" or "tiles_static";
+
+    private static string NameOf(IntervalSource source) => source == IntervalSource.HalvesAgree ? "halves_agree" : source.ToString().ToLowerInvariant();
 
     internal static string NameOf(StallCause cause) => cause == StallCause.VectorUnit ? "vector_unit" : cause.ToString().ToLowerInvariant();
 }

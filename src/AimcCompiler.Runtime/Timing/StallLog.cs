@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace AimcCompiler.Runtime;
 
 /// <summary>What the streams did of late, and which stage waited for what. A wait for another stream is taken apart at its end into what that one did and waited for in the meantime, whose own waits
@@ -11,11 +13,13 @@ internal sealed class StallLog
     private readonly long[] _written;
     private readonly int[] _stageOf;
     private readonly bool[] _counts;
-    private readonly Dictionary<Blame, int> _keys = [];
     private readonly List<Blame> _blames = [];
-    private readonly List<long> _totals = [];
     private readonly List<long[]> _marks = [];
-    private readonly List<Span> _found = [];
+    private readonly Span[] _found = new Span[(2 * Kept) + 1];
+    private long[] _totals = new long[256];
+
+    /// <summary>Places of blames, one more: a hash table with open addresses, at most half full.</summary>
+    private int[] _places = new int[512];
 
     /// <param name="stageOf">Stage of each stream; -1 = none.</param>
     /// <param name="counts">Whether the stream's waits are its stage's.</param>
@@ -42,12 +46,12 @@ internal sealed class StallLog
     /// <summary>A stream waited for another; what that one did not do or wait for in the meantime is the given cause.</summary>
     public void WaitedFor(int stream, int other, StallCause cause, int what, long start, long end)
     {
-        _found.Clear();
+        int found = 0;
         long covered = end;
         // The newest first; what is older than what is kept falls to the cause.
         for (long i = _written[other] - 1; i >= Math.Max(0, _written[other] - Kept) && covered > start; i--)
         {
-            var span = _spans[(other * Kept) + (int)(i % Kept)];
+            ref readonly var span = ref _spans[(other * Kept) + (int)(i % Kept)];
             long to = Math.Min(span.End, covered);
             if (to <= start)
             {
@@ -61,28 +65,28 @@ internal sealed class StallLog
 
             if (to < covered)
             {
-                _found.Add(new Span(to, covered, cause, what));
+                _found[found++] = new Span(to, covered, cause, what);
             }
 
             covered = Math.Max(span.Start, start);
-            _found.Add(span with { Start = covered, End = to });
+            _found[found++] = span with { Start = covered, End = to };
         }
 
         if (covered > start)
         {
-            _found.Add(new Span(start, covered, cause, what));
+            _found[found++] = new Span(start, covered, cause, what);
         }
 
-        for (int i = _found.Count - 1; i >= 0; i--)
+        for (int i = found - 1; i >= 0; i--)
         {
             Waited(stream, _found[i].Cause, _found[i].What, _found[i].Start, _found[i].End);
         }
     }
 
     /// <summary>An inference ended.</summary>
-    public void Mark() => _marks.Add([.. _totals]);
+    public void Mark() => _marks.Add(_totals[.._blames.Count]);
 
-    /// <summary>Waits of stages between the ends of two inferences, longest first.</summary>
+    /// <summary>Waits of stages between the ends of two inferences, longest first; -1 = the beginning.</summary>
     public IEnumerable<(int Stage, StallCause Cause, int What, long Time)> Between(int first, int last) => _blames
         .Select((blame, i) => (blame.Stage, blame.Cause, blame.What, Time: At(last, i) - At(first, i)))
         .Where(b => b.Time > 0)
@@ -91,7 +95,7 @@ internal sealed class StallLog
         .ThenBy(b => b.Cause)
         .ThenBy(b => b.What);
 
-    private long At(int mark, int blame) => blame < _marks[mark].Length ? _marks[mark][blame] : 0;
+    private long At(int mark, int blame) => mark >= 0 && blame < _marks[mark].Length ? _marks[mark][blame] : 0;
 
     private void Write(int stream, Span span)
     {
@@ -120,16 +124,51 @@ internal sealed class StallLog
             return;
         }
 
-        Blame blame = new(_stageOf[stream], cause, what);
-        if (!_keys.TryGetValue(blame, out int key))
+        int place = PlaceOf(new Blame(_stageOf[stream], cause, what));
+        _totals[place] += time;
+    }
+
+    private int PlaceOf(in Blame blame)
+    {
+        int slot = SlotOf(blame);
+        if (_places[slot] > 0)
         {
-            key = _blames.Count;
-            _keys.Add(blame, key);
-            _blames.Add(blame);
-            _totals.Add(0);
+            return _places[slot] - 1;
         }
 
-        _totals[key] += time;
+        if (2 * _blames.Count >= _places.Length)
+        {
+            _places = new int[2 * _places.Length];
+            for (int i = 0; i < _blames.Count; i++)
+            {
+                _places[SlotOf(_blames[i])] = i + 1;
+            }
+
+            slot = SlotOf(blame);
+        }
+
+        if (_blames.Count == _totals.Length)
+        {
+            Array.Resize(ref _totals, 2 * _totals.Length);
+        }
+
+        _blames.Add(blame);
+        _places[slot] = _blames.Count;
+        return _blames.Count - 1;
+    }
+
+    /// <summary>Where a blame is, or would be.</summary>
+    private int SlotOf(in Blame blame)
+    {
+        ulong key = (((ulong)(uint)blame.Stage << 36) ^ ((ulong)blame.Cause << 32) ^ (uint)blame.What) * 0x9e3779b97f4a7c15;
+        int slot = (int)(key >> 40) & (_places.Length - 1);
+        var blames = CollectionsMarshal.AsSpan(_blames);
+        while (_places[slot] > 0 && blames[_places[slot] - 1] != blame)
+        {
+            slot = (slot + 1) & (_places.Length - 1);
+        }
+
+        return slot;
     }
 
     private readonly record struct Span(long Start, long End, StallCause Cause, int What);

@@ -25,13 +25,16 @@ public enum TimedParts
 
 public sealed record TimingOptions
 {
-    /// <summary>Inferences that follow each other; null = until the interval between two is steady (at most 64).</summary>
+    /// <summary>Inferences of a batch: the streams stop after them. Null = there is always a next one, until the interval between two is steady.</summary>
     public int? Inferences { get; init; }
 
     public TimedParts Parts { get; init; } = TimedParts.All;
 
     /// <summary>One stage after the other; else as the streams allow.</summary>
     public bool IsSerial { get; init; }
+
+    /// <summary>Whether anybody asks what waits for what.</summary>
+    public bool HasStalls { get; init; } = true;
 
     /// <summary>Receives every busy span, in order of its end; null = no trace.</summary>
     public ITimingTrace? Trace { get; init; }

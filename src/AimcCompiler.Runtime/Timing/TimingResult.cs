@@ -28,19 +28,27 @@ public sealed record SegmentTime(double? ReloadS, double? RunS, double? ReloadJ)
 /// <summary>What a timed run says. Null = a constant of the chip is missing; <see cref="NotModelled"/> names it.</summary>
 public sealed record TimingResult
 {
-    /// <summary>Of the first inference, from its first row loaded to its last stored.</summary>
+    /// <summary>Of an inference alone, from its first row loaded to its last stored.</summary>
     public required double? LatencyS { get; init; }
 
     /// <summary>Of an inference among others.</summary>
     public required double? LoadedLatencyS { get; init; }
 
-    /// <summary>From one inference to the next, over the last half of them.</summary>
+    /// <summary>From one inference to the next.</summary>
     public required double? IntervalS { get; init; }
 
-    /// <summary>The last intervals agree within 0.5 %.</summary>
-    public required bool IsSteady { get; init; }
+    public required IntervalSource IntervalFrom { get; init; }
 
+    /// <summary>Inferences after which the run repeats; null = it was not seen to.</summary>
+    public required int? Period { get; init; }
+
+    /// <summary>Inferences at a time, where they overlap.</summary>
+    public required int UnderWay { get; init; }
+
+    /// <summary>Inferences that ended.</summary>
     public required int Inferences { get; init; }
+
+    public bool IsSteady => IntervalFrom is IntervalSource.Repeats or IntervalSource.HalvesAgree;
 
     public required ImmutableArray<EnergyUse> Energy { get; init; }
 

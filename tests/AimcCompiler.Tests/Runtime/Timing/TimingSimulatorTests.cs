@@ -27,11 +27,43 @@ public sealed class TimingSimulatorTests
     public void TheSteadyIntervalIsThatOfTheBusiestTile()
     {
         var result = Run(ScheduleSamples.Tiny(), TimedParts.Room, inferences: null);
-        Assert.True(result.IsSteady);
+        Assert.Equal((IntervalSource.Repeats, 1), (result.IntervalFrom, result.Period));
         Assert.Equal(3900 * Ns, result.IntervalS!.Value, 1e-15);
         Assert.Equal(1, result.Resources.Single(r => r.Name == "tile 0").BusyShare, 1e-12);
         Assert.Equal(12 / 13.0, result.Resources.Single(r => r.Name == "tile 4").BusyShare, 1e-12);
         Assert.Equal(5 * 400 / 3900.0, result.Resources.Single(r => r.Name == "tile 5").BusyShare, 1e-12);
+    }
+
+    /// <summary>What repeats goes on like that: ends of inferences a period apart are always equally far apart.</summary>
+    [Theory]
+    [InlineData(TimedParts.Room)]
+    [InlineData(TimedParts.All)]
+    [InlineData(TimedParts.All & ~TimedParts.Transfers)]
+    public void ARunThatRepeatsGoesOnLikeThat(TimedParts parts)
+    {
+        var program = ScheduleSamples.Tiny();
+        TimingOptions options = new() { Parts = parts };
+        var result = TimingSimulator.Run(program, options);
+        Assert.Equal(IntervalSource.Repeats, result.IntervalFrom);
+        Simulation run = new(new ScheduleFacts(program, program.Schedule!), program, options, limit: null, result.UnderWay);
+        int count = result.Inferences + (5 * result.Period!.Value);
+        run.Run(() => run.Ended.Count == count, default);
+        for (int i = result.Inferences - 1; i < count; i++)
+        {
+            Assert.Equal(result.Period.Value * result.IntervalS!.Value, (run.Ended[i] - run.Ended[i - result.Period.Value]) * 1e-12, 1e-15);
+        }
+    }
+
+    /// <summary>A batch that shares 4 inferences' time: from the first row to the last.</summary>
+    [Fact]
+    public void ABatchSharesItsTime()
+    {
+        var one = Run(ScheduleSamples.Tiny(), TimedParts.None);
+        var batch = Run(ScheduleSamples.Tiny(), TimedParts.None, inferences: 4);
+        Assert.Equal((IntervalSource.None, null), (one.IntervalFrom, one.IntervalS));
+        Assert.Equal((IntervalSource.Batch, false, 4), (batch.IntervalFrom, batch.IsSteady, batch.Inferences));
+        // The busiest tile takes 3900 ns of each, the last inference ends 1200 ns after its last vector.
+        Assert.Equal(((4 * 3900) + 1200) / 4.0 * Ns, batch.IntervalS!.Value, 1e-15);
     }
 
     /// <summary>conv1 ends at 12 x 300 + 500 ns, conv2 4 x 400 + 600 ns later.</summary>
@@ -114,6 +146,31 @@ public sealed class TimingSimulatorTests
     [Fact]
     public void AMulticastPassesOnWhileItArrives() =>
         Assert.Equal(12 * Ns, Run(Sent(1, 40, 1, 0, [Hop(0, 1, -1, 40), Hop(1, 3, 0, 40)], [1, 3], isMulticast: true), TimedParts.Transfers).LatencyS!.Value, 1e-15);
+
+    /// <summary>The first of two rows goes round the mesh, where a message of 100 ns is before it, and arrives at 112 ns; the second goes straight, at 10 ns, and counts after it.</summary>
+    [Fact]
+    public void MessagesOnSeveralPathsCountInOrder()
+    {
+        var program = Sent(2, 40, 2, 80, [Hop(2, 3, -1, 400)], [3, 1]);
+        var schedule = program.Schedule!;
+        program = program with
+        {
+            Schedule = schedule with
+            {
+                Channels =
+                [
+                    schedule.Channels[0] with { From = 2 },
+                    schedule.Channels[1] with { Turns = [0, 1], Hops = [Hop(0, 2, -1, 40), Hop(2, 3, 0, 40), Hop(3, 1, 1, 40), Hop(0, 1, -1, 40) with { Path = 1 }] },
+                ],
+                Streams = schedule.Streams.SetItem(0, schedule.Streams[0] with { Core = 2 }),
+            },
+        };
+        Trace trace = new();
+        var result = TimingSimulator.Run(program, new TimingOptions { Parts = TimedParts.Transfers | TimedParts.Digital, Inferences = 1, Trace = trace });
+        (long, long)[] SpansOf(string name) => [.. trace.Spans.Where(s => result.Resources[s.Resource].Name == name).Select(s => (s.Start, s.End)).Order()];
+        Assert.Equal([(10_000, 20_000)], SpansOf("link (0,0)->(0,1)"));
+        Assert.Equal([(112_000, 122_000), (122_000, 132_000)], SpansOf("core (0,1) vector unit"));
+    }
 
     /// <summary>With room for one row, the next is sent when it has been computed with: 11 ns of link and 10 ns of work a row. With room for two the link works meanwhile: rows arrive at 11, 21 and
     /// 32 ns, the last 11 ns after the first was freed.</summary>
