@@ -87,7 +87,7 @@ internal static class DivideLayers
                     Name = part.Name,
                     Output = output,
                     Weights = parts[i],
-                    Bias = i == 0 ? layer.Bias : [],
+                    Bias = BiasOf(layer, parts, i),
                     Macs = layer.VectorsPerInference * parts[i].Groups * parts[i].Rows * parts[i].Columns,
                 });
                 if (i > 0)
@@ -118,6 +118,23 @@ internal static class DivideLayers
 
     /// <summary>Room for parts between the layers' numbers.</summary>
     private static LayerId IdOf(LayerId layer, int part) => new((layer.Value * NoiseKeys.PartsOfMatrix) + part);
+
+    /// <summary>A column's bias goes with its first rows, so that it is added where it would be; of columns that no part has, with the first part.</summary>
+    private static ImmutableArray<float> BiasOf(AnalogLayer<QuantizedMatrix> layer, List<QuantizedMatrix> parts, int part)
+    {
+        int total = layer.Weights.KeptColumns?.Total ?? layer.Weights.Columns;
+        int[] first = [.. Enumerable.Repeat(0, total)];
+        HashSet<int> seen = [];
+        for (int p = 0; p < parts.Count; p++)
+        {
+            foreach (int column in Enumerable.Range(0, parts[p].Columns).Select(c => KeptLines.Of(parts[p].KeptColumns, c)).Where(seen.Add))
+            {
+                first[column] = p;
+            }
+        }
+
+        return first.Contains(part) ? [.. layer.Bias.Select((b, i) => first[i % total] == part ? b : 0)] : [];
+    }
 
     private static IEnumerable<QuantizedMatrix> PartsOf(QuantizedMatrix matrix, LayerDivision division)
     {

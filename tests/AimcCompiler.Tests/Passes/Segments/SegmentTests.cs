@@ -212,7 +212,7 @@ public sealed class SegmentTests
     {
         var model = new TestModel().Input("x", 1, 3, 45).Weights("w", 45, 2).Weights("v", 2, 2).Node("MatMul", "x w", "a").Node("Relu", "a", "r").Node("MatMul", "r v", "y").Output("y");
         var program = AimcCompilation.Compile(model.Import(), Small(4), new CompileOptions { Fallback = FallbackPolicy.Segments, Sharing = TileSharing.Never }).Program;
-        Assert.Equal([24, 21, 2], program.Layers.Select(l => l.Rows));
+        Assert.Equal([24, 20, 2], program.Layers.Select(l => l.Rows)); // one row holds zeros alone
         AsTheWhole(model, program, 0.1);
         StreamMachineTests.Same(program, Cases.Fast, 1);
     }
