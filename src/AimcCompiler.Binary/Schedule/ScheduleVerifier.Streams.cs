@@ -23,8 +23,15 @@ public static partial class ScheduleVerifier
         private readonly List<Line<StoreRow>> _stores = [];
         private readonly List<Line<ReleaseRows>> _releases = [];
 
+        // Cores and routers of all chips, for what a check notes of them.
+        private int _nodes;
+        private int[] _marks = [];
+        private int _mark;
+
         private void VerifyChannels()
         {
+            _nodes = _topology.Links.Select(l => Math.Max(l.From, l.To) + 1).Append(_topology.Cores).Max();
+            _marks = new int[program.Chips * (_nodes + 1)];
             for (int c = 0; c < schedule.Channels.Length; c++)
             {
                 var channel = schedule.Channels[c];
@@ -53,21 +60,22 @@ public static partial class ScheduleVerifier
         private void VerifyHops(Channel channel, string name)
         {
             Check(channel.Turns.Length <= MaximumTurns, $"{name} takes paths in {channel.Turns.Length} turns, at most {MaximumTurns} are taken");
-            Check(channel.Turns.IsEmpty || channel.Turns.Distinct().Order().SequenceEqual(Enumerable.Range(0, channel.Turns.Distinct().Count())), $"{name} takes paths {string.Join(' ', channel.Turns)} in turn: one of them is missing");
+            Check(
+                channel.Turns.IsEmpty || channel.Turns.Distinct().Order().SequenceEqual(Enumerable.Range(0, channel.Turns.Distinct().Count())),
+                $"{name} takes paths {string.Join(' ', channel.Turns)} in turn: one of them is missing");
             int paths = channel.Paths;
+            bool isBus = _topology is BusTopology;
             var ends = new (int Chip, int Node)[channel.Hops.Length];
             bool[] isInner = new bool[channel.Hops.Length];
-            bool isBus = _topology is BusTopology;
             for (int h = 0; h < channel.Hops.Length; h++)
             {
                 var hop = channel.Hops[h];
-                string at = $"hop {h} of {name}";
-                Check(hop.Parent >= -1 && hop.Parent < h, $"{at} follows hop {hop.Parent}");
-                Check(hop.Chip >= 0 && hop.Chip < program.Chips, $"{at} is on chip {hop.Chip}, there are {program.Chips}");
-                Check(hop.Bytes >= 1 && hop.Bytes <= channel.Bytes, $"{at} passes {hop.Bytes} bytes of {channel.Bytes}");
-                Check(hop.Path >= (h == 0 ? 0 : channel.Hops[h - 1].Path) && hop.Path < paths, $"{at} is of path {hop.Path} of {paths}, or stands behind a later path");
-                Check(hop.Parent < 0 || channel.Hops[hop.Parent].Path == hop.Path, $"{at} of path {hop.Path} follows one of another path");
-                var from = hop.Parent < 0 ? (channel.From / _topology.Cores, channel.From % _topology.Cores) : ends[hop.Parent];
+                Check(hop.Parent >= -1 && hop.Parent < h, $"hop {h} of {name} follows hop {hop.Parent}");
+                Check(hop.Chip >= 0 && hop.Chip < program.Chips, $"hop {h} of {name} is on chip {hop.Chip}, there are {program.Chips}");
+                Check(hop.Bytes >= 1 && hop.Bytes <= channel.Bytes, $"hop {h} of {name} passes {hop.Bytes} bytes of {channel.Bytes}");
+                Check(hop.Path >= (h == 0 ? 0 : channel.Hops[h - 1].Path) && hop.Path < paths, $"hop {h} of {name} is of path {hop.Path} of {paths}, or stands behind a later path");
+                Check(hop.Parent < 0 || channel.Hops[hop.Parent].Path == hop.Path, $"hop {h} of {name}, of path {hop.Path}, follows one of another path");
+                var (chip, node) = hop.Parent < 0 ? (channel.From / _topology.Cores, channel.From % _topology.Cores) : ends[hop.Parent];
                 if (hop.Parent >= 0)
                 {
                     isInner[hop.Parent] = true;
@@ -75,34 +83,55 @@ public static partial class ScheduleVerifier
 
                 if (hop.Link == -1)
                 {
-                    Check(from.Item1 != hop.Chip && (from.Item2 == _port || from.Item2 == -1), $"{at} leaves chip {from.Item1} for {hop.Chip} at core {from.Item2}, the port is at {_port}");
+                    Check(chip != hop.Chip && (node == _port || node == -1), $"hop {h} of {name} leaves chip {chip} for {hop.Chip} at core {node}, the port is at {_port}");
                     ends[h] = (hop.Chip, _port);
                     continue;
                 }
 
-                Check(hop.Link >= 0 && hop.Link < _topology.Links.Length, $"{at} is link {hop.Link}, a chip has {_topology.Links.Length}");
+                Check(hop.Link >= 0 && hop.Link < _topology.Links.Length, $"hop {h} of {name} is link {hop.Link}, a chip has {_topology.Links.Length}");
                 Check(
-                    from.Item1 == hop.Chip && (isBus || from.Item2 == _topology.Links[hop.Link].From),
-                    $"{at} takes link {hop.Link} from {_topology.Links[hop.Link].From} of chip {hop.Chip}, the message is at {from.Item2} of chip {from.Item1}");
+                    chip == hop.Chip && (isBus || node == _topology.Links[hop.Link].From),
+                    $"hop {h} of {name} takes link {hop.Link} from {_topology.Links[hop.Link].From} of chip {hop.Chip}, the message is at {node} of chip {chip}");
+
                 // All cores of a chip hear its bus.
                 ends[h] = (hop.Chip, isBus ? -1 : _topology.Links[hop.Link].To);
             }
 
-            var receivers = channel.Receivers.Where(r => r.Core != channel.From).Select(r => (Chip: r.Core / _topology.Cores, Node: r.Core % _topology.Cores)).ToHashSet();
-            var reached = ends.Select((e, h) => (e.Chip, e.Node, channel.Hops[h].Path)).ToHashSet();
-            foreach (var (chip, node) in receivers)
+            int next = 0;
+            for (int path = 0; path < paths; path++)
             {
-                for (int path = 0; path < paths; path++)
+                _mark++;
+                for (; next < ends.Length && channel.Hops[next].Path == path; next++)
                 {
-                    Check(reached.Contains((chip, node, path)) || (isBus && reached.Contains((chip, -1, path))), $"path {path} of {name} does not reach core {node} of chip {chip}");
+                    MarkOf(ends[next].Chip, ends[next].Node) = _mark;
+                }
+
+                foreach (var receiver in channel.Receivers)
+                {
+                    var (chip, node) = (receiver.Core / _topology.Cores, receiver.Core % _topology.Cores);
+                    Check(
+                        receiver.Core == channel.From || MarkOf(chip, node) == _mark || MarkOf(chip, -1) == _mark, $"path {path} of {name} does not reach core {node} of chip {chip}");
+                }
+            }
+
+            _mark++;
+            foreach (var receiver in channel.Receivers)
+            {
+                if (receiver.Core != channel.From)
+                {
+                    MarkOf(receiver.Core / _topology.Cores, receiver.Core % _topology.Cores) = _mark;
+                    MarkOf(receiver.Core / _topology.Cores, -1) = _mark;
                 }
             }
 
             for (int h = 0; h < ends.Length; h++)
             {
-                Check(isInner[h] || receivers.Contains(ends[h]) || (isBus && receivers.Any(r => r.Chip == ends[h].Chip)), $"{name} ends at {ends[h].Node} of chip {ends[h].Chip}, where nobody receives it");
+                Check(isInner[h] || MarkOf(ends[h].Chip, ends[h].Node) == _mark, $"{name} ends at {ends[h].Node} of chip {ends[h].Chip}, where nobody receives it");
             }
         }
+
+        /// <summary>What was noted last of a core, or of a router; -1 = all that hears a bus.</summary>
+        private ref int MarkOf(int chip, int node) => ref _marks[(chip * (_nodes + 1)) + node + 1];
 
         /// <summary>Sorts the instructions by kind and checks the indices and numbers in them.</summary>
         private void Collect()

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using AimcCompiler.Core;
 
 namespace AimcCompiler.Binary;
 
@@ -9,9 +10,11 @@ internal sealed class TokenRun
     private readonly ProgramSchedule _schedule;
     private readonly int _inferences;
     private readonly Ring[] _rings;
-    private readonly int[] _messages;
-    private readonly List<int>[] _atChannel;
-    private readonly Dictionary<(int Stage, int RowGroup), Sums> _sums = [];
+
+    // Messages of partial sums that wait at the receiver of a channel, and sums behind the tiles of a row group.
+    private readonly Store[] _channels;
+    private readonly Dictionary<(int Stage, int RowGroup), Store> _sums = [];
+    private readonly Block[][] _programs;
     private readonly Cursor[] _cursors;
     private readonly Queue<int> _ready = new();
     private readonly bool[] _isReady;
@@ -20,25 +23,89 @@ internal sealed class TokenRun
     {
         (_schedule, _inferences) = (schedule, inferences);
         _rings = [.. schedule.Buffers.Select(b => new Ring(b, schedule.Stages.Values[b.Value].Rows))];
-        _messages = new int[schedule.Channels.Length];
-        _atChannel = [.. schedule.Channels.Select(_ => new List<int>())];
+        _channels = [.. schedule.Channels.Select(c => new Store { Room = c.Capacity })];
         _cursors = new Cursor[schedule.Streams.Length];
         _isReady = new bool[schedule.Streams.Length];
+        _programs = new Block[schedule.Streams.Length][];
         for (int s = 0; s < schedule.Streams.Length; s++)
         {
-            foreach (var instruction in schedule.Streams[s].Body.SelectMany(i => i is Repeat loop ? loop.Body : [i]))
-            {
-                switch (instruction)
-                {
-                    case AwaitRows wait:
-                        _rings[wait.Buffer].Released.TryAdd(s, 0);
-                        break;
-                    case DriveTiles drive:
-                        _sums.TryAdd((schedule.Streams[s].Stage, drive.RowGroup), new Sums());
-                        break;
-                }
-            }
+            var stream = schedule.Streams[s];
+            _programs[s] = [.. stream.Body.Select(i => i is Repeat loop ? new Block(loop.Count, [.. loop.Body.Select(b => StepOf(s, b))]) : new Block(1, [StepOf(s, i)]))];
         }
+    }
+
+    private enum StepKind
+    {
+        /// <summary>Takes no tokens.</summary>
+        None,
+        Await,
+        Release,
+        Deliver,
+        Drive,
+        Add,
+        Send,
+    }
+
+    /// <summary>Instructions that run so many times.</summary>
+    private sealed record Block(long Count, Step[] Steps);
+
+    /// <summary>An instruction with what it counts on.</summary>
+    private sealed record Step(StepKind Kind)
+    {
+        public Affine At { get; init; }
+
+        /// <summary>Of what <see cref="At"/> counts, so many are a row.</summary>
+        public int ItemsPerRow { get; init; } = 1;
+
+        public RowWindow Window { get; init; }
+
+        /// <summary>The buffer.</summary>
+        public Ring? Ring { get; init; }
+
+        /// <summary>The stream's place among the readers of the buffer.</summary>
+        public int Reader { get; init; }
+
+        /// <summary>Buffers that a row goes to, home by home.</summary>
+        public Ring[][] Homes { get; init; } = [];
+
+        /// <summary>What sums or messages are taken from, or put to.</summary>
+        public Store[] Stores { get; init; } = [];
+    }
+
+    private Step StepOf(int s, StreamInstruction instruction)
+    {
+        int stage = _schedule.Streams[s].Stage;
+        return instruction switch
+        {
+            AwaitRows wait => new Step(StepKind.Await) { At = wait.Item, ItemsPerRow = wait.ItemsPerRow, Window = wait.Window, Ring = _rings[wait.Buffer], Reader = _rings[wait.Buffer].ReaderOf(s) },
+            ReleaseRows release => new Step(StepKind.Release) { Ring = _rings[release.Buffer], Reader = _rings[release.Buffer].ReaderOf(s) },
+            SendRow send => new Step(StepKind.Deliver) { At = send.Row, Homes = [RingsOf(send.Channel)] },
+            FinishVector finish => new Step(StepKind.Deliver)
+            {
+                At = finish.Ordinal,
+                ItemsPerRow = _schedule.Stages.Stages[finish.Stage].Matrix!.VectorsPerRow,
+                Homes = [.. finish.Channels.Select(RingsOf)],
+            },
+            DriveTiles drive => new Step(StepKind.Drive) { Stores = [SumsOf(stage, drive.RowGroup)] },
+            AddPartialSums add => new Step(StepKind.Add)
+            {
+                Stores = [.. add.RowGroups.Select(g => SumsOf(stage, g)), .. add.First < 0 ? [] : (Store[])[_channels[add.First]], .. add.Others.Select(c => _channels[c])],
+            },
+            SendPartialSums send => new Step(StepKind.Send) { Stores = [_channels[send.Channel]] },
+            _ => new Step(StepKind.None),
+        };
+    }
+
+    private Ring[] RingsOf(int channel) => [.. _schedule.Channels[channel].Receivers.Select(r => _rings[r.Buffer])];
+
+    private Store SumsOf(int stage, int rowGroup)
+    {
+        if (!_sums.TryGetValue((stage, rowGroup), out var sums))
+        {
+            _sums.Add((stage, rowGroup), sums = new Store { Room = _schedule.Stages.Stages[stage].Matrix!.SumsInFlight });
+        }
+
+        return sums;
     }
 
     /// <returns>Null = all inferences end; else the streams that do not, and what each waits for.</returns>
@@ -55,8 +122,39 @@ internal sealed class TokenRun
             Go(s);
         }
 
-        string[] halted = [.. Enumerable.Range(0, _cursors.Length).Where(s => _cursors[s].Inference < _inferences).Select(s => $"{Quoted.Of(_schedule.Streams[s].Name)} on core {_schedule.Streams[s].Core} waits for {_cursors[s].WaitsFor}")];
+        string[] halted = [.. Enumerable.Range(0, _cursors.Length).Where(s => _cursors[s].Inference < _inferences).Select(s => $"{Quoted.Of(_schedule.Streams[s].Name)} on core {_schedule.Streams[s].Core} waits for {WaitsFor(s)}")];
         return halted.Length == 0 ? null : [.. halted];
+    }
+
+    private string WaitsFor(int s)
+    {
+        ref var at = ref _cursors[s];
+        var line = _schedule.Streams[s].Body[at.Block];
+        var step = _programs[s][at.Block].Steps[at.Step];
+        switch (line is Repeat loop ? loop.Body[at.Step] : line)
+        {
+            case AwaitRows wait:
+                return RowsOf("rows of", wait.Buffer);
+            case DriveTiles drive:
+                return FormattableString.Invariant($"room behind row group {drive.RowGroup}");
+            case SendPartialSums send:
+                return FormattableString.Invariant($"room for partial sums in channel {send.Channel}");
+            case AddPartialSums add:
+                int empty = Array.FindIndex(step.Stores, o => o.Count == 0);
+                return empty < add.RowGroups.Length
+                    ? FormattableString.Invariant($"sums of row group {add.RowGroups[empty]}")
+                    : FormattableString.Invariant($"partial sums from channel {Array.IndexOf(_channels, step.Stores[empty])}");
+            default:
+                int row = (int)(step.At.At(at.Round) / step.ItemsPerRow);
+                long inference = at.Inference;
+                return RowsOf("room for", Array.IndexOf(_rings, Array.Find(step.Homes[row % step.Homes.Length], r => !r.HasRoom(inference, row))));
+        }
+    }
+
+    private string RowsOf(string what, int buffer)
+    {
+        var place = _schedule.Buffers[buffer];
+        return FormattableString.Invariant($"{what} {Quoted.Of(_schedule.Stages.Values[place.Value].Name)} in buffer {buffer} on core {place.Core}, which holds {place.Capacity}");
     }
 
     private void Wake(int stream)
@@ -80,187 +178,172 @@ internal sealed class TokenRun
 
     private void Go(int s)
     {
-        var stream = _schedule.Streams[s];
+        var program = _programs[s];
         ref var at = ref _cursors[s];
         while (at.Inference < _inferences)
         {
-            if (at.Line == stream.Body.Length)
+            if (at.Block == program.Length)
             {
                 at = new Cursor { Inference = at.Inference + 1 };
                 continue;
             }
 
-            var line = stream.Body[at.Line];
-            var instruction = line is Repeat loop ? loop.Body[at.Inner] : line;
-            if (!Step(s, ref at, stream, instruction))
+            var block = program[at.Block];
+            if (!Take(s, at, block.Steps[at.Step]))
             {
                 return;
             }
 
-            if (line is not Repeat repeat)
+            if (++at.Step == block.Steps.Length)
             {
-                at.Line++;
-            }
-            else if (++at.Inner == repeat.Body.Length)
-            {
-                at.Inner = 0;
-                if (++at.Round == repeat.Count)
+                at.Step = 0;
+                if (++at.Round == block.Count)
                 {
-                    (at.Round, at.Line) = (0, at.Line + 1);
+                    (at.Round, at.Block) = (0, at.Block + 1);
                 }
             }
         }
     }
 
-    private bool Step(int s, ref Cursor at, CoreStream stream, StreamInstruction instruction)
+    private bool Take(int s, in Cursor at, Step step)
     {
-        switch (instruction)
+        switch (step.Kind)
         {
-            case AwaitRows wait:
-                return Await(s, ref at, wait);
-            case ReleaseRows release:
-                Release(_rings[release.Buffer], s, (at.Inference + 1) * _rings[release.Buffer].Rows);
+            case StepKind.Await:
+                return Await(s, at, step);
+            case StepKind.Release:
+                Release(step.Ring!, step.Reader, (at.Inference + 1) * step.Ring!.Rows);
                 return true;
-            case SendRow send:
-                return Deliver(s, ref at, send.Channel, (int)send.Row.At(at.Round));
-            case FinishVector finish:
-                int home = (int)(finish.Ordinal.At(at.Round) / _schedule.Stages.Stages[finish.Stage].Matrix!.VectorsPerRow);
-                return Deliver(s, ref at, finish.Channels[home % finish.Channels.Length], home);
-            case DriveTiles drive:
-                return Drive(s, ref at, stream.Stage, drive.RowGroup);
-            case AddPartialSums add:
-                return Add(s, ref at, stream.Stage, add);
-            case SendPartialSums send:
-                if (_messages[send.Channel] >= _schedule.Channels[send.Channel].Capacity)
-                {
-                    _atChannel[send.Channel].Add(s);
-                    at.WaitsFor = FormattableString.Invariant($"room for partial sums in channel {send.Channel}");
-                    return false;
-                }
-
-                _messages[send.Channel]++;
-                Wake(_atChannel[send.Channel]);
-                return true;
+            case StepKind.Deliver:
+                int row = (int)(step.At.At(at.Round) / step.ItemsPerRow);
+                return Deliver(s, at.Inference, step.Homes[row % step.Homes.Length], row);
+            case StepKind.Drive or StepKind.Send:
+                return Put(s, step.Stores[0]);
+            case StepKind.Add:
+                return Add(s, step.Stores);
             default:
                 return true;
         }
     }
 
-    private bool Await(int s, ref Cursor at, AwaitRows wait)
+    private bool Await(int s, in Cursor at, Step step)
     {
-        var ring = _rings[wait.Buffer];
-        int row = (int)(wait.Item.At(at.Round) / wait.ItemsPerRow);
-        Release(ring, s, (at.Inference * ring.Rows) + ring.Before(wait.Window.First(row, ring.AllRows)));
-        return ring.Complete >= (at.Inference * ring.Rows) + ring.Before(wait.Window.Last(row, ring.AllRows) + 1)
-            || Park(s, ref at, ring.Waiting, "rows of", wait.Buffer);
+        var ring = step.Ring!;
+        int row = (int)(step.At.At(at.Round) / step.ItemsPerRow);
+        long begin = at.Inference * ring.Rows;
+        Release(ring, step.Reader, begin + ring.Before(step.Window.First(row, ring.AllRows)));
+        long needed = begin + ring.Before(step.Window.Last(row, ring.AllRows) + 1);
+        if (ring.Complete >= needed)
+        {
+            return true;
+        }
+
+        ring.ForRows.Add((s, needed));
+        return false;
     }
 
-    private bool Drive(int s, ref Cursor at, int stage, int rowGroup)
+    private bool Put(int s, Store store)
     {
-        var sums = _sums[(stage, rowGroup)];
-        if (sums.Count >= _schedule.Stages.Stages[stage].Matrix!.SumsInFlight)
+        if (store.Count >= store.Room)
         {
-            sums.Waiting.Add(s);
-            at.WaitsFor = FormattableString.Invariant($"room behind row group {rowGroup}");
+            store.Waiting.Add(s);
             return false;
         }
 
-        sums.Count++;
-        Wake(sums.Waiting);
+        store.Count++;
+        Wake(store.Waiting);
         return true;
     }
 
-    private bool Add(int s, ref Cursor at, int stage, AddPartialSums add)
+    private bool Add(int s, Store[] stores)
     {
-        foreach (int g in add.RowGroups)
+        foreach (var store in stores)
         {
-            var sums = _sums[(stage, g)];
-            if (sums.Count == 0)
+            if (store.Count == 0)
             {
-                sums.Waiting.Add(s);
-                at.WaitsFor = FormattableString.Invariant($"sums of row group {g}");
+                store.Waiting.Add(s);
                 return false;
             }
         }
 
-        ReadOnlySpan<int> first = add.First < 0 ? [] : [add.First];
-        foreach (int channel in (ReadOnlySpan<int>)[.. first, .. add.Others])
+        foreach (var store in stores)
         {
-            if (_messages[channel] == 0)
-            {
-                _atChannel[channel].Add(s);
-                at.WaitsFor = FormattableString.Invariant($"partial sums from channel {channel}");
-                return false;
-            }
-        }
-
-        foreach (int g in add.RowGroups)
-        {
-            var sums = _sums[(stage, g)];
-            sums.Count--;
-            Wake(sums.Waiting);
-        }
-
-        foreach (int channel in (ReadOnlySpan<int>)[.. first, .. add.Others])
-        {
-            _messages[channel]--;
-            Wake(_atChannel[channel]);
+            store.Count--;
+            Wake(store.Waiting);
         }
 
         return true;
     }
 
-    private bool Deliver(int s, ref Cursor at, int channel, int row)
+    private bool Deliver(int s, long inference, Ring[] receivers, int row)
     {
-        var receivers = _schedule.Channels[channel].Receivers;
-        foreach (var receiver in receivers)
+        foreach (var ring in receivers)
         {
-            var ring = _rings[receiver.Buffer];
-            if ((at.Inference * ring.Rows) + ring.Before(row) >= ring.Freed + ring.Items.Length)
+            if (!ring.HasRoom(inference, row))
             {
-                return Park(s, ref at, ring.Waiting, "room for", receiver.Buffer);
+                ring.ForRoom.Add(s);
+                return false;
             }
         }
 
-        foreach (var receiver in receivers)
+        foreach (var ring in receivers)
         {
-            var ring = _rings[receiver.Buffer];
-            ring.Arrive((at.Inference * ring.Rows) + ring.Before(row));
-            Wake(ring.Waiting);
+            if (ring.Arrive((inference * ring.Rows) + ring.Before(row)))
+            {
+                Came(ring);
+            }
         }
 
         return true;
+    }
+
+    /// <summary>Rows are complete: who waited for one of them goes on.</summary>
+    private void Came(Ring ring)
+    {
+        var waiting = ring.ForRows;
+        int kept = 0;
+        for (int i = 0; i < waiting.Count; i++)
+        {
+            if (ring.Complete >= waiting[i].Needed)
+            {
+                Wake(waiting[i].Stream);
+            }
+            else
+            {
+                waiting[kept++] = waiting[i];
+            }
+        }
+
+        waiting.RemoveRange(kept, waiting.Count - kept);
+        if (ring.Free())
+        {
+            Wake(ring.ForRoom);
+        }
     }
 
     private void Release(Ring ring, int reader, long row)
     {
-        if (ring.Release(reader, row))
+        if (ring.Release(reader, row) && ring.Free())
         {
-            Wake(ring.Waiting);
+            Wake(ring.ForRoom);
         }
-    }
-
-    private bool Park(int s, ref Cursor at, List<int> waiting, string what, int buffer)
-    {
-        waiting.Add(s);
-        var place = _schedule.Buffers[buffer];
-        at.WaitsFor = FormattableString.Invariant($"{what} {Quoted.Of(_schedule.Stages.Values[place.Value].Name)} in buffer {buffer} on core {place.Core}, which holds {place.Capacity}");
-        return false;
     }
 
     private struct Cursor
     {
         public long Inference;
-        public int Line;
-        public int Inner;
+        public int Block;
+        public int Step;
         public long Round;
-        public string WaitsFor;
     }
 
-    private sealed class Sums
+    /// <summary>What is put and taken one by one.</summary>
+    private sealed class Store
     {
-        public int Count;
         public readonly List<int> Waiting = [];
+        public int Count;
+
+        public required int Room { get; init; }
     }
 
     /// <summary>A buffer. Rows count on over inferences.</summary>
@@ -268,47 +351,68 @@ internal sealed class TokenRun
     {
         public readonly int AllRows = rows;
         public readonly long Rows = Count(buffer, rows);
-        public readonly int[] Items = new int[buffer.Capacity];
-        public readonly Dictionary<int, long> Released = [];
-        public readonly List<int> Waiting = [];
+        public readonly List<(int Stream, long Needed)> ForRows = [];
+        public readonly List<int> ForRoom = [];
         public long Complete;
-        public long Freed;
-        private long _released;
+        private readonly int[] _items = new int[buffer.Capacity];
+        private readonly List<(int Stream, long Released)> _readers = [];
+        private long _freed;
+
+        public int ReaderOf(int stream)
+        {
+            int reader = _readers.FindIndex(r => r.Stream == stream);
+            if (reader < 0)
+            {
+                reader = _readers.Count;
+                _readers.Add((stream, 0));
+            }
+
+            return reader;
+        }
 
         /// <summary>How many of the buffer's rows come before a row of the value.</summary>
         public long Before(int row) => Math.Min(Rows, Count(buffer, row));
 
-        public void Arrive(long row)
+        public bool HasRoom(long inference, int row) => (inference * Rows) + Before(row) < _freed + _items.Length;
+
+        /// <returns>Rows are complete that were not.</returns>
+        public bool Arrive(long row)
         {
-            Items[row % Items.Length]++;
-            while (Complete < Freed + Items.Length && Items[Complete % Items.Length] == buffer.ItemsPerRow)
+            long before = Complete;
+            _items[row % _items.Length]++;
+            while (Complete < _freed + _items.Length && _items[Complete % _items.Length] == buffer.ItemsPerRow)
             {
                 Complete++;
             }
 
-            Free();
+            return Complete > before;
         }
 
         public bool Release(int reader, long row)
         {
-            if (Released[reader] >= row)
+            if (_readers[reader].Released >= row)
             {
                 return false;
             }
 
-            Released[reader] = row;
-            _released = Released.Values.Min();
-            return Free();
+            _readers[reader] = _readers[reader] with { Released = row };
+            return true;
         }
 
         /// <summary>Rows that every reader has released are free, those that come later at once.</summary>
-        private bool Free()
+        /// <returns>There is more room.</returns>
+        public bool Free()
         {
-            long freed = Math.Min(Complete, _released);
-            bool isMore = freed > Freed;
-            for (; Freed < freed; Freed++)
+            long released = Complete;
+            foreach (var (_, row) in _readers)
             {
-                Items[Freed % Items.Length] = 0;
+                released = Math.Min(released, row);
+            }
+
+            bool isMore = released > _freed;
+            for (; _freed < released; _freed++)
+            {
+                _items[_freed % _items.Length] = 0;
             }
 
             return isMore;

@@ -78,6 +78,12 @@ public static class PlacementBounds
             return (transfers.Where(t => t.To.Any(c => c != t.From)).Sum(t => (double)t.Bytes), null);
         }
 
+        if (topology is MeshTopology mesh)
+        {
+            var (bytes, cores) = new RectangleCuts(mesh, transfers).MostLoaded();
+            return (bytes, bytes > 0 ? mesh.CutAround(cores.Top, cores.Bottom, cores.Left, cores.Right) : null);
+        }
+
         int[][] receivers = [.. transfers.Select(t => t.To.ToArray())];
         long[][] needs = [.. transfers.Select(t => t.Needs.IsDefaultOrEmpty ? [.. Enumerable.Repeat(t.Bytes, t.To.Length)] : t.Needs.ToArray())];
         (double Bytes, NocCut? Cut) best = (0, null);

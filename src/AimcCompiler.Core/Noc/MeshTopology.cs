@@ -49,7 +49,6 @@ public sealed class MeshTopology : NocTopology
 
     public override IEnumerable<NocCut> Cuts()
     {
-        // Rectangles that touch an edge of the grid (a straight cut is one of them), and single cores.
         for (int top = 0; top < Rows; top++)
         {
             for (int bottom = top; bottom < Rows; bottom++)
@@ -58,12 +57,9 @@ public sealed class MeshTopology : NocTopology
                 {
                     for (int right = left; right < Columns; right++)
                     {
-                        bool touches = top == 0 || left == 0 || bottom == Rows - 1 || right == Columns - 1;
-                        bool isAll = top == 0 && left == 0 && bottom == Rows - 1 && right == Columns - 1;
-                        bool isSingle = top == bottom && left == right;
-                        if ((touches || isSingle) && !isAll)
+                        if (top > 0 || left > 0 || bottom < Rows - 1 || right < Columns - 1)
                         {
-                            yield return Cut(top, bottom, left, right);
+                            yield return CutAround(top, bottom, left, right);
                         }
                     }
                 }
@@ -71,7 +67,8 @@ public sealed class MeshTopology : NocTopology
         }
     }
 
-    private NocCut Cut(int top, int bottom, int left, int right)
+    /// <summary>A rectangle of cores, first and last included.</summary>
+    internal NocCut CutAround(int top, int bottom, int left, int right)
     {
         ImmutableArray<bool> isInside = [.. Enumerable.Range(0, Cores).Select(c => c / Columns >= top && c / Columns <= bottom && c % Columns >= left && c % Columns <= right)];
         return new NocCut(

@@ -28,7 +28,7 @@ public abstract class NocTopology
     /// <param name="via">0: along the row first; 1: along the column first; other topologies have one path only.</param>
     public abstract ImmutableArray<int> Route(int from, int to, int via = 0);
 
-    /// <summary>Sets of cores whose boundary bounds the load of links: straight cuts and all rectangles of a mesh that touch a corner, an edge or hold one core; the subtrees of a tree; nothing of a bus.
+    /// <summary>Sets of cores whose boundary bounds the load of links: all rectangles of a mesh; the subtrees of a tree; nothing of a bus.
     /// Each comes with the links that leave it and those that enter it.</summary>
     public abstract IEnumerable<NocCut> Cuts();
 

@@ -7,6 +7,9 @@ namespace AimcCompiler.Passes;
 /// out is costed with the flows themselves.</summary>
 internal sealed class Annealing
 {
+    /// <summary>Of all other places, those that cores exchange with in the end.</summary>
+    private const double Narrowest = 0.05;
+    private const int FewestPlaces = 8;
     private readonly int _size;
     private readonly int _stride;
     private readonly int[] _flows;
@@ -15,6 +18,10 @@ internal sealed class Annealing
     private readonly int[] _distances;
     private readonly int[] _toFixed;
     private readonly int[] _at;
+    private readonly int[] _coreAt;
+
+    // Row p: all other places, the nearest to place p first.
+    private readonly int[] _near;
     private SplitMix64 _random;
 
     public Annealing(QuadraticAssignment problem, int[] begin, ulong seed)
@@ -25,6 +32,13 @@ internal sealed class Annealing
         _distances = new int[_size * _stride];
         _toFixed = new int[_size * _size];
         _at = [.. begin];
+        _coreAt = new int[_size];
+        for (int core = 0; core < _size; core++)
+        {
+            _coreAt[_at[core]] = core;
+        }
+
+        _near = [.. Enumerable.Range(0, _size).SelectMany(p => Enumerable.Range(0, _size).Where(q => q != p).OrderBy(q => problem.Distances[p, q]).ThenBy(q => q))];
         _random = new SplitMix64(seed);
         double scale = ScaleOf(problem);
         for (int a = 0; a < _size; a++)
@@ -76,19 +90,23 @@ internal sealed class Annealing
         return sum / tries;
     }
 
-    /// <summary>Cools geometrically.</summary>
+    /// <summary>Cools geometrically, and takes places nearer and nearer to exchange with: far ones are hardly ever for the better in the end.</summary>
     public void Cool(long moves, double from, double to)
     {
         const int Steps = 200;
         double factor = Metropolis.Factor(from, to, Steps);
         double temperature = from;
-        for (int step = 0; step < Steps; step++, temperature *= factor)
+        int others = _size - 1;
+        double window = others;
+        double narrower = Metropolis.Factor(1, Narrowest, Steps);
+        for (int step = 0; step < Steps; step++, temperature *= factor, window *= narrower)
         {
+            ulong within = (ulong)Math.Clamp((int)window, Math.Min(FewestPlaces, others), others);
             for (long i = moves / Steps; i > 0; i--)
             {
                 ulong draw = _random.Next();
                 int a = (int)(((draw & 0xFFFFFF) * (ulong)_size) >> 24);
-                int b = (int)((((draw >> 24) & 0xFFFFFF) * (ulong)_size) >> 24);
+                int b = _coreAt[_near[(_at[a] * others) + (int)((((draw >> 24) & 0xFFFFFF) * within) >> 24)]];
                 int delta = Delta(a, b);
                 if (Metropolis.Takes(delta, temperature, draw))
                 {
@@ -144,6 +162,7 @@ internal sealed class Annealing
     private void Exchange(int a, int b)
     {
         (_at[a], _at[b]) = (_at[b], _at[a]);
+        (_coreAt[_at[a]], _coreAt[_at[b]]) = (a, b);
         for (int row = 0; row < _distances.Length; row += _stride)
         {
             (_distances[row + a], _distances[row + b]) = (_distances[row + b], _distances[row + a]);

@@ -186,7 +186,7 @@ public static class PlaceCores
 
     private static int[] Anneal(QuadraticAssignment matrices, int[] begin, int seed, double effort)
     {
-        long moves = (long)(effort * 400 * matrices.Size * matrices.Size);
+        long moves = (long)(effort * 200 * matrices.Size * matrices.Size);
         int[] best = begin;
         double coolest = 0;
         for (int round = 0; round < 3; round++)

@@ -315,10 +315,10 @@ internal sealed class StreamBuilder
     private ImmutableArray<Channel> Routed()
     {
         int[] far = [.. Enumerable.Range(0, _channels.Count).Where(c => !_messages[c].Receivers.IsEmpty)];
-        var hops = RouteMessages.Run(_capacity.Topology, Array.ConvertAll(far, c => _messages[c]), _capacity.Ports[0], _capacity.Multicasts);
-        foreach (var (channel, path) in far.Zip(hops))
+        var routes = RouteMessages.Run(_capacity.Topology, Array.ConvertAll(far, c => _messages[c]), _capacity.Ports[0], _capacity.Multicasts);
+        foreach (var (channel, paths) in far.Zip(routes))
         {
-            _channels[channel] = _channels[channel] with { Hops = path };
+            _channels[channel] = _channels[channel] with { Hops = paths.Hops, Turns = paths.Turns };
         }
 
         return [.. _channels];
@@ -482,10 +482,11 @@ internal sealed class StreamBuilder
             {
                 long bytes = _graph.Values[stage.Output].BytesPerRow / matrix.VectorsPerRow;
                 var value = stage.Output;
+                long[] results = ResultsOf(value, ordinal, count);
                 last = new FinishVector(
                     s, copy,
                     [.. Enumerable.Range(0, HomesOf(value)).Select(h => AddChannel(
-                        ChannelKind.Results, runs[0].Core, [new Receiver(_mapping.Homes[value][h], _assemblies[(value, h)])], bytes, 0, [bytes], (count + HomesOf(value) - 1) / HomesOf(value)))],
+                        ChannelKind.Results, runs[0].Core, [new Receiver(_mapping.Homes[value][h], _assemblies[(value, h)])], bytes, 0, [bytes], results[h]))],
                     ordinal);
             }
             else
@@ -500,6 +501,19 @@ internal sealed class StreamBuilder
 
             AddStream(runs[i].Core, name, s, Loop(count, [add, last]));
         }
+    }
+
+    /// <summary>Vectors of a copy whose rows are at each home.</summary>
+    private long[] ResultsOf(int value, Affine ordinal, long count)
+    {
+        long[] results = new long[HomesOf(value)];
+        int perRow = _graph.Stages[_graph.Values[value].Producer].Matrix!.VectorsPerRow;
+        for (long i = 0; i < count; i++)
+        {
+            results[ordinal.At(i) / perRow % results.Length]++;
+        }
+
+        return results;
     }
 
     private RowGroupDemand DemandOf(int stage, int rowGroup) => _graph.Stages[stage].Matrix!.Groups[_mapping.RowGroups[rowGroup].Group];

@@ -111,6 +111,99 @@ public sealed class PlacementBoundsTests
         }
     }
 
+    /// <summary>Every choice of simple paths for every receiver, a message carried over a link once for all receivers behind it.</summary>
+    [Fact]
+    public void NoChoiceOfAllPathsLoadsLinksLess()
+    {
+        Random random = new(1);
+        MeshTopology mesh = new(3, 3);
+        double nearest = double.MaxValue;
+        for (int i = 0; i < 12; i++)
+        {
+            Multicast[] transfers =
+            [
+                .. Enumerable.Range(0, 2).Select(_ => new Multicast(random.Next(9), [random.Next(9), random.Next(9)], 100) { Needs = [random.Next(1, 100), random.Next(1, 100)] }),
+            ];
+            double least = Least(mesh, [.. transfers.SelectMany((t, index) => t.To.Zip(t.Needs, (to, need) => (index, t.From, to, need)))], [], [.. transfers.Select(_ => new long[mesh.Links.Length])]);
+            double bound = PlacementBounds.MostLoadedLink(mesh, transfers).Bytes;
+            Assert.InRange(bound, 0, least);
+            nearest = bound > 0 ? Math.Min(nearest, least / bound) : nearest;
+        }
+
+        Assert.InRange(nearest, 1, 1.7);
+    }
+
+    private static double Least(MeshTopology mesh, ImmutableArray<(int Transfer, int From, int To, long Need)> left, ImmutableArray<int> visited, long[][] loads)
+    {
+        if (left.IsEmpty)
+        {
+            return Enumerable.Range(0, mesh.Links.Length).Max(l => loads.Sum(t => t[l]));
+        }
+
+        var (transfer, at, to, need) = left[0];
+        if (at == to)
+        {
+            return Least(mesh, left.RemoveAt(0), [], loads);
+        }
+
+        double best = double.MaxValue;
+        for (int l = 0; l < mesh.Links.Length; l++)
+        {
+            int next = mesh.Links[l].To;
+            if (mesh.Links[l].From == at && !visited.Contains(next))
+            {
+                long before = loads[transfer][l];
+                loads[transfer][l] = Math.Max(before, need);
+                best = Math.Min(best, Least(mesh, left.SetItem(0, (transfer, next, to, need)), visited.Add(at), loads));
+                loads[transfer][l] = before;
+            }
+        }
+
+        return best;
+    }
+
+    /// <summary>A rectangle's load is what a look at every message says.</summary>
+    [Theory]
+    [InlineData(4, 5)]
+    [InlineData(1, 7)]
+    [InlineData(6, 1)]
+    public void TheBestRectangleIsFound(int rows, int columns)
+    {
+        Random random = new(2);
+        MeshTopology mesh = new(rows, columns);
+        for (int i = 0; i < 30; i++)
+        {
+            Multicast[] transfers =
+            [
+                .. Enumerable.Range(0, 10).Select(_ =>
+                {
+                    int[] to = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => random.Next(mesh.Cores)).Distinct()];
+                    return new Multicast(random.Next(mesh.Cores), [.. to], 100) { Needs = [.. to.Select(_ => (long)random.Next(1, 100))] };
+                }),
+            ];
+            double best = 0;
+            foreach (var cut in mesh.Cuts())
+            {
+                long Crossing(Multicast t) => t.To.Zip(t.Needs).Where(r => cut.IsInside[r.First] != cut.IsInside[t.From]).Select(r => r.Second).DefaultIfEmpty(0).Max();
+                best = Math.Max(best, (double)transfers.Where(t => cut.IsInside[t.From]).Sum(Crossing) / cut.Out.Length);
+                best = Math.Max(best, (double)transfers.Where(t => !cut.IsInside[t.From]).Sum(Crossing) / cut.In.Length);
+            }
+
+            var (bytes, where) = PlacementBounds.MostLoadedLink(mesh, transfers);
+            Assert.Equal(best, bytes, 9);
+            Assert.NotNull(where);
+        }
+    }
+
+    /// <summary>Beyond what is looked at whole: straight cuts and single cores.</summary>
+    [Fact]
+    public void ALargeMeshIsBoundedBySimpleCuts()
+    {
+        MeshTopology mesh = new(20, 20);
+        Assert.Equal(25, PlacementBounds.MostLoadedLink(mesh, [new Multicast(21, [30], 100)]).Bytes);
+        Assert.Equal(50, PlacementBounds.MostLoadedLink(mesh, [new Multicast(0, [399, 5], 100)]).Bytes);
+    }
+
     private static PlacementProblem Problem(Random random)
     {
         NocTopology topology = random.Next(4) == 0 ? new HTreeTopology(6) : new MeshTopology(random.Next(1, 3), random.Next(2, 4));
