@@ -199,6 +199,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             NoiseKey = layer.NoiseKey,
             InputScale = layer.HasInputScale ? layer.InputScale : null,
             AdcRanges = [.. layer.AdcRanges],
+            DrivenPulses = [.. layer.DrivenPulses],
             Centers = [.. layer.Centers],
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Copies,

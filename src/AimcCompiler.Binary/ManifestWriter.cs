@@ -139,6 +139,7 @@ internal static class ManifestWriter
         }
 
         result.AdcRanges.AddRange(layer.AdcRanges);
+        result.DrivenPulses.AddRange(layer.DrivenPulses);
         result.Centers.AddRange(layer.Centers);
         switch (layer.View)
         {

@@ -189,6 +189,15 @@ public sealed record MappedLayer
 
     public required ImmutableArray<Block> Blocks { get; init; }
 
+    /// <summary>On a chip that skips zero pulses: how many pulses of an MVM are not zero for all rows, the average of calibration samples, one for each block of a copy; empty = not measured.</summary>
+    public ImmutableArray<float> DrivenPulses { get; init; } = [];
+
+    /// <summary>Of the block that has the most; null = not measured.</summary>
+    public double? LongestPulses => DrivenPulses.IsEmpty ? null : DrivenPulses.Max();
+
+    /// <summary>Of all blocks; null = not measured.</summary>
+    public double? MeanPulses => DrivenPulses.IsEmpty ? null : DrivenPulses.Average();
+
     /// <summary>Input vectors of one inference: output pixels of a convolution, each of which goes through every group.</summary>
     public required long VectorsPerInference { get; init; }
 

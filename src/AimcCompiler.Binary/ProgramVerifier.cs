@@ -24,7 +24,8 @@ namespace AimcCompiler.Binary;
 /// <item>Weights: groups x rows x columns elements of the type that the chip's weight bits ask for; codes are such that the cells hold them
 /// (down to -(2^(B-1) - 1), or to -2^(B-1) where the encoding can), contents are finite and within [-1, 1].</item>
 /// <item>Scales: 1 or groups x columns, finite, not negative; bias: none or one for each of the model's columns, finite; the input scale is finite and
-/// positive; ADC ranges: none, or one a slice on a chip with calibrated ranges, finite and positive.</item>
+/// positive; ADC ranges: none, or one a slice on a chip with calibrated ranges, finite and positive; driven pulses: none, or one a block of a copy on a chip that skips
+/// zero pulses, from 1 to those of a code.</item>
 /// <item>Blocks: inside the layer's matrices; several groups only in a packed layer and then with whole matrices; on a tile of the program's
 /// chips, inside its rows and columns (each weight taking its physical rows and columns).</item>
 /// <item>Row blocks: number r begins where number r - 1 ends, in every group and copy alike, and the last ends the rows.</item>
@@ -72,6 +73,7 @@ public static partial class ProgramVerifier
             }
 
             VerifyScales(program.Chip.Tile, layer, name);
+            VerifyPulses(program.Chip.Tile, layer, name);
             if (shares)
             {
                 continue;
@@ -453,6 +455,24 @@ public static partial class ProgramVerifier
         foreach (float range in layer.AdcRanges)
         {
             Check(float.IsFinite(range) && range > 0, $"{name} has the ADC range {range}, finite and positive is needed");
+        }
+    }
+
+    private static void VerifyPulses(TileDescription tile, MappedLayer layer, string name)
+    {
+        Check(!layer.DrivenPulses.IsDefault, $"{name} has no list of driven pulses");
+        if (layer.DrivenPulses.IsEmpty)
+        {
+            return;
+        }
+
+        Check(tile.Input.SkipsZeroPulses == true, $"{name} has driven pulses, the chip skips none");
+        int blocks = layer.Blocks.IsDefault ? 0 : layer.Blocks.Length / layer.Copies;
+        Check(layer.DrivenPulses.Length == blocks, $"{name} has driven pulses of {layer.DrivenPulses.Length} blocks, a copy has {blocks}");
+        int most = InputEncoding.Of(tile.Input, layer.InputIsNonNegative).PulseWeights.Length;
+        foreach (float pulses in layer.DrivenPulses)
+        {
+            Check(pulses >= 1 && pulses <= most, $"{name} has {pulses} driven pulses, 1 to {most} are possible");
         }
     }
 

@@ -98,7 +98,7 @@ public static class AimcCompilation
                 // After slicing: how many columns of a matrix fit a tile depends on the slices.
                 var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
                 // Before placement: row groups are what is placed.
-                return runner.Run("find-stages", () => FindStages.Run(split, chip), VerifyStaged, StagePrinter.Print);
+                return runner.Run("find-stages", () => FindStages.Run(split, chip, options), VerifyStaged, StagePrinter.Print);
             }
 
             staged = Staged(kept);
@@ -134,7 +134,7 @@ public static class AimcCompilation
         }
 
         string? calibration = options.Calibration is null ? null : ProgramRanges.Describe(options.CalibrationQuantile);
-        var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration), ProgramVerifier.Verify, Print);
+        var program = runner.Run("emit", () => EmitProgram.Run(placed, chip, calibration, options), ProgramVerifier.Verify, Print);
         // After emit: streams name layers and partitions by their index.
         var scheduled = placed.Mapped is { } placedStages ? staged with { Stages = placedStages.Stages } : staged;
         program = runner.Run(

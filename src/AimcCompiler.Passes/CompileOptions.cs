@@ -16,10 +16,10 @@ public enum FallbackPolicy
     Segments,
 }
 
-/// <summary>Whether small matrices share a tile. With copies for a target every bundle has its own.</summary>
+/// <summary>Whether small matrices share a tile.</summary>
 public enum TileSharing
 {
-    /// <summary>Where the chip would be too small.</summary>
+    /// <summary>Where the chip would be too small, and for throughput where the interval becomes shorter.</summary>
     WhenNeeded,
     Never,
     Always,
@@ -70,6 +70,9 @@ public sealed record CompileOptions
 
     /// <summary>Whether weights that are zero take cells.</summary>
     public ZeroPolicy Zeros { get; init; } = ZeroPolicy.Skip;
+
+    /// <summary>Pulses of an MVM that are driven, one a block, by layer name: what an earlier program of the same options was measured to have. Empty = all are.</summary>
+    public ImmutableDictionary<string, ImmutableArray<float>> DrivenPulses { get; init; } = ImmutableDictionary<string, ImmutableArray<float>>.Empty;
 
     /// <summary>Nodes that must be on tiles, by name.</summary>
     public ImmutableArray<string> Analog { get; init; } = [];

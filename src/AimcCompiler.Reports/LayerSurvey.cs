@@ -157,6 +157,8 @@ internal sealed class LayerSurvey
             Macs: Macs)
         {
             Tiles = TilesPerCopy,
+            DrivenPulses = Layer.MeanPulses,
+            LongestPulses = Layer.LongestPulses,
             UnsignedCodes = Input.IsUnsigned,
             SharesTilesOf = Layer.SharesTilesOf,
             IsSerial = _program.Instructions.OfType<LoopInstruction>().SelectMany(l => l.Body).OfType<MvmInstruction>().Any(m => ReferenceEquals(_program.Layers[m.Layer], Layer)),

@@ -208,7 +208,8 @@ public sealed record ZerosReport(int Rows, int Columns, long Blocks, long Weight
 /// <param name="Scale">Static input scale; null = per vector, or not calibrated.</param>
 /// <param name="Unsigned">Codes are 0 .. 2^b - 1.</param>
 /// <param name="Pulses">Pulses of one MVM.</param>
-public sealed record InputReport(InputScheme Scheme, int? Bits, float? Scale, bool Unsigned, int Pulses);
+/// <param name="DrivenPulses">Those that are not zero for all rows of a tile, on the average; null = all are driven, or not measured.</param>
+public sealed record InputReport(InputScheme Scheme, int? Bits, float? Scale, bool Unsigned, int Pulses, double? DrivenPulses);
 
 /// <param name="Bits">The chip's ADC bits; null = lossless.</param>
 /// <param name="Range">What full scale means.</param>

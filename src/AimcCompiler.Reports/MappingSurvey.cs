@@ -108,7 +108,7 @@ internal static class MappingSurvey
             RowBlocks = survey.RowBlocks,
             ColumnBlocks = survey.ColumnBlocks,
             WeightBits = tile.Weights.Bits,
-            Input = new InputReport(tile.Input.Scheme, tile.Input.Bits, layer.InputScale, survey.Input.IsUnsigned, cost.Timing.Pulses),
+            Input = new InputReport(tile.Input.Scheme, tile.Input.Bits, layer.InputScale, survey.Input.IsUnsigned, cost.Timing.Pulses, layer.MeanPulses),
             Adc = new AdcReport(tile.Adc.Bits, tile.Adc.Range, survey.LosslessAdcBits(), cost.ConversionsPerMvm),
             TimeNs = cost.TimeNs,
             EnergyPj = cost.Energy.TilesPj,
@@ -191,6 +191,11 @@ internal static class MappingSurvey
         {
             yield return new FindingReport(
                 null, Text($"{sharing.Length} of {surveys.Length} layers run on the tiles of another with the same weights, in turn with it"), sharing, "--equal-weights copy gives each its own");
+        }
+
+        if (program.Chip.Tile.Input.SkipsZeroPulses == true && surveys.Any(s => s.Layer.DrivenPulses.IsEmpty))
+        {
+            yield return new FindingReport(null, "the chip skips zero pulses; how many pulses are zero is not known, and all count", [], "compile with --calibrate DATA");
         }
 
         LayerReport[] sparse = [.. layers.Where(l => l.Zeros is not null)];

@@ -73,7 +73,7 @@ public static class TextReport
         }
 
         string scale = layer.Input.Scale is { } s ? Text($"scale {s:G6}") : "scale per vector or not calibrated";
-        Line(console, Text($"input       {BitsOf(layer.Input.Bits)}, {Name(layer.Input.Scheme)}, {Count(layer.Input.Pulses, "pulse")}, {(layer.Input.Unsigned ? "unsigned" : "signed")}, {scale}"));
+        Line(console, Text($"input       {BitsOf(layer.Input.Bits)}, {Name(layer.Input.Scheme)}, {Count(layer.Input.Pulses, "pulse")}{(layer.Input.DrivenPulses is { } driven ? Text($" ({driven:F2} driven)") : "")}, {(layer.Input.Unsigned ? "unsigned" : "signed")}, {scale}"));
         string needs = layer.Adc.LosslessBits is { } lossless
             ? Text($"lossless needs {lossless}{(layer.Adc.Bits < lossless ? ": it rounds or clips" : "")}")
             : "column sums are real numbers";

@@ -35,7 +35,7 @@ internal sealed class MappingOptions
     private readonly Option<string> _target = new Option<string>("--target") { Description = "Copies of layers: none (tiles), for the least interval (throughput), or for the least latency", DefaultValueFactory = _ => "tiles" }
         .AcceptOnlyFromAmong("tiles", "throughput", "latency");
 
-    private readonly Option<string> _shareTiles = new Option<string>("--share-tiles") { Description = "Small matrices on one tile: where the chip is too small otherwise, never, or always", DefaultValueFactory = _ => "auto" }
+    private readonly Option<string> _shareTiles = new Option<string>("--share-tiles") { Description = "Small matrices on one tile: where the chip is too small or the interval longer otherwise, never, or always", DefaultValueFactory = _ => "auto" }
         .AcceptOnlyFromAmong("auto", "never", "always");
 
     private readonly Option<string> _zeros = new Option<string>("--zeros") { Description = "Rows, columns and blocks of zeros: left out, or programmed as other weights are", DefaultValueFactory = _ => "skip" }

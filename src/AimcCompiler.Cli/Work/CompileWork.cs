@@ -95,6 +95,14 @@ internal static class CompileWork
         Func<int, IReadOnlyDictionary<string, Tensor>> sample = i => inputs.ToDictionary(p => p.Name, p => data!.Batch(p.Name, i * batch, batch), StringComparer.Ordinal);
         var options = request.Options with { Calibration = data is null ? null : new Samples(batches, sample) };
         var result = AimcCompilation.Compile(graph, chip, options);
+        ImmutableArray<Func<IReadOnlyDictionary<string, Tensor>>> samples = [.. Enumerable.Range(0, batches).Select<int, Func<IReadOnlyDictionary<string, Tensor>>>(i => () => sample(i))];
+        if (data is not null && chip.Tile.Input.SkipsZeroPulses == true)
+        {
+            // Times depend on the pulses that are driven, and copies on times: once more, with what the first mapping was measured to drive.
+            var driven = PulseCounter.Count(result.Program, samples, request.Options.Progress, cancellation);
+            result = AimcCompilation.Compile(graph, chip, options with { DrivenPulses = driven });
+        }
+
         var given = request.Calibration ?? new DataOptions();
         var program = result.Program with { Preprocessing = Preprocess.Of(given.Preprocess, given.PreprocessFile, null, request.Model).ToJson() };
         if (data is not null && !ProgramRanges.IsComplete(program))
@@ -103,7 +111,7 @@ internal static class CompileWork
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             program = RangeCalibrator.Complete(
                 program,
-                [.. Enumerable.Range(0, batches).Select<int, Func<IReadOnlyDictionary<string, Tensor>>>(i => () => sample(i))],
+                samples,
                 request.Options.CalibrationQuantile,
                 request.Options.Progress,
                 cancellation);

@@ -295,11 +295,6 @@ public static partial class ChipValidator
         DeviceEffects(check, tile, OnAtZero);
         CellEffectsWithoutEffect(check, tile, OnAtZero);
         check.Warn(
-            tile.Input.SkipsZeroPulses == true,
-            "tile.input.skips_zero_pulses",
-            "cannot take effect: how many pulses of a layer are zero is not measured",
-            "tile.input.skips_zero_pulses=null");
-        check.Warn(
             tile.Adc is { Bits: null, Bound: not null },
             "tile.adc.bound",
             "cannot take effect: a lossless ADC (tile.adc.bits null) does not clip",

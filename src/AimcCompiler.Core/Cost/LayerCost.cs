@@ -44,10 +44,11 @@ public sealed record LayerCost
 
     public static LayerCost Of(TileDescription tile, LayerWork work)
     {
-        MvmTiming timing = MvmTiming.Of(tile, work.UnsignedCodes);
-        long conversions = Conversions(tile, work.UsedColumns, timing.Pulses);
-        long dacEvents = work.UsedRows * timing.Pulses;
-        long cellReads = work.UsedCells * timing.Pulses;
+        MvmTiming timing = MvmTiming.Of(tile, work.UnsignedCodes, work.LongestPulses);
+        double pulses = work.DrivenPulses ?? timing.Pulses;
+        long conversions = Conversions(tile, work.UsedColumns, pulses);
+        long dacEvents = (long)Math.Round(work.UsedRows * pulses);
+        long cellReads = (long)Math.Round(work.UsedCells * pulses);
         return new LayerCost
         {
             Work = work,
@@ -89,7 +90,7 @@ public sealed record LayerCost
 
     /// <summary>One for each bit line and pulse; one for a pair of bit lines subtracted in the array; two where both devices of a pair
     /// share a bit line and each polarity is converted; one for all pulses where they add up as charge.</summary>
-    private static long Conversions(TileDescription tile, long usedColumns, int pulses)
+    private static long Conversions(TileDescription tile, long usedColumns, double pulses)
     {
         long perPulse = usedColumns;
         if (TileGeometry.IsDifferential(tile.Encoding.Sign))
@@ -104,7 +105,7 @@ public sealed record LayerCost
             };
         }
 
-        return tile.Adc.InputSlices == InputSliceConversion.Accumulated ? perPulse : perPulse * pulses;
+        return tile.Adc.InputSlices == InputSliceConversion.Accumulated ? perPulse : (long)Math.Round(perPulse * pulses);
     }
 
     private static TileEnergy EnergyOf(

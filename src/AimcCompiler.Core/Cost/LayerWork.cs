@@ -29,6 +29,12 @@ public sealed record LayerWork(
     /// <summary>The compiler proved the inputs non-negative and the chip then uses unsigned codes.</summary>
     public bool UnsignedCodes { get; init; }
 
+    /// <summary>Pulses of an MVM that are not zero for all rows of a tile, on the average over tiles and MVMs; null = all are driven.</summary>
+    public double? DrivenPulses { get; init; }
+
+    /// <summary>The same of the tile that has the most; null = all are driven.</summary>
+    public double? LongestPulses { get; init; }
+
     /// <summary>Every MVM waits for the one before it: a recurrence.</summary>
     public bool IsSerial { get; init; }
 

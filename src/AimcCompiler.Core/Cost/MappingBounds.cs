@@ -235,14 +235,16 @@ public static class MappingBounds
             return false;
         }
 
-        long[] sizes = new long[Math.Max(core, families.SelectMany(f => f.Groups).Max(g => g.Tiles)) + 1];
+        long[] sizes = new long[1 + Math.Max(core, families.SelectMany(f => f.Groups).Max(g => g.Tiles))];
         for (int f = 0; f < families.Length; f++)
         {
             foreach (var group in families[f].Groups)
             {
-                sizes[group.Tiles] += copies[f];
+                sizes[group.Tiles] += group.Tiles > 0 ? copies[f] : 0;
             }
         }
+
+        sizes[1] += TileFamily.SharedTilesOf(families);
 
         return BinPackingBound.L2(sizes, core) <= chip.TilesOfCore.Count(t => t > 0);
     }

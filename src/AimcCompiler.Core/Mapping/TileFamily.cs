@@ -26,14 +26,33 @@ public sealed record TileFamily
     /// <summary>A recurrence: more copies would wait too.</summary>
     public required bool IsSerial { get; init; }
 
-    /// <summary>Tiles of one copy.</summary>
+    /// <summary>Tiles of one copy, without those that other families stand on too.</summary>
     public required long Tiles { get; init; }
+
+    /// <summary>It stands on tiles with other families, one copy of each.</summary>
+    public bool SharesTiles => Groups.Any(g => g.SharedTile >= 0);
+
+    /// <summary>Time that the busiest of the tiles it shares works in one inference, for all that stand on it; 0 = it shares none.</summary>
+    public long SharedBusyPs { get; init; }
+
+    /// <summary>More copies are of no use, or there cannot be any.</summary>
+    public bool HasOneCopy => IsSerial || SharesTiles;
+
+    /// <summary>Tiles of so many copies of each family; what several share counts once.</summary>
+    public static long TilesOf(ImmutableArray<TileFamily> families, IReadOnlyList<long> copies)
+    {
+        ArgumentNullException.ThrowIfNull(copies);
+        return families.Select((f, i) => f.Tiles * copies[i]).Sum() + SharedTilesOf(families);
+    }
+
+    /// <summary>Tiles that several families share.</summary>
+    public static long SharedTilesOf(ImmutableArray<TileFamily> families) => families.SelectMany(f => f.Groups).Select(g => g.SharedTile).Where(t => t >= 0).Distinct().LongCount();
 
     /// <summary>In the order of their owners.</summary>
     public static ImmutableArray<TileFamily> Of(StageGraph graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        return
+        ImmutableArray<TileFamily> families =
         [
             .. graph.Stages.Select((stage, i) => (stage.Matrix, Index: i))
                 .Where(s => s.Matrix is not null)
@@ -41,12 +60,22 @@ public sealed record TileFamily
                 .OrderBy(g => g.Key)
                 .Select(g => Of(graph, g.Key, [g.Key, .. g.Select(s => s.Index).Where(i => i != g.Key)])),
         ];
+        Dictionary<int, long> busy = [];
+        foreach (var family in families)
+        {
+            foreach (var group in family.Groups.Where(g => g.SharedTile >= 0))
+            {
+                busy[group.SharedTile] = busy.GetValueOrDefault(group.SharedTile) + family.BusyPs(1);
+            }
+        }
+
+        return busy.Count == 0 ? families : [.. families.Select(f => f with { SharedBusyPs = f.Groups.Where(g => g.SharedTile >= 0).Select(g => busy[g.SharedTile]).DefaultIfEmpty().Max() })];
     }
 
     /// <summary>Copies with which one inference keeps no tile of the family busy for longer than so many picoseconds, at least: a copy takes whole vectors. Null = no number of copies does.</summary>
     public long? CopiesWithin(long periodPs)
     {
-        if (IsSerial)
+        if (HasOneCopy)
         {
             return BusyPs(1) <= periodPs ? 1 : null;
         }
@@ -56,7 +85,7 @@ public sealed record TileFamily
     }
 
     /// <summary>Time that the busiest tile works in one inference; where intervals are not known, its MVMs.</summary>
-    public long BusyPs(long copies) => IsSerial && LatencyPs is { } latency ? Vectors * latency : (Vectors + copies - 1) / copies * (IntervalPs ?? Rounds);
+    public long BusyPs(long copies) => IsSerial && LatencyPs is { } latency ? Vectors * latency : Math.Max(SharedBusyPs, (Vectors + copies - 1) / copies * (IntervalPs ?? Rounds));
 
     private int Rounds => Groups.Max(g => g.Rounds);
 

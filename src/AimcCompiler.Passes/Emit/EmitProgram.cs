@@ -14,7 +14,7 @@ public static class EmitProgram
 {
     private sealed record Step(ImmutableArray<string> Reads, ImmutableArray<string> Writes, Func<Func<string, int>, Instruction> Emit, int Segment);
 
-    public static MappedProgram Run(PlacedGraph placed, ChipDescription chip, string? calibration)
+    public static MappedProgram Run(PlacedGraph placed, ChipDescription chip, string? calibration, CompileOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(placed);
         var analog = placed.Graph;
@@ -70,7 +70,7 @@ public static class EmitProgram
             var family = layer.SharesTilesOf ?? layer.Id;
             MappedLayer? owner = ownerOf.TryGetValue(family, out var first) ? layers[indices[first]] : null;
             ownerOf.TryAdd(family, layer.Id);
-            var mapped = Map(layer, byId[family], Value(layer.Input), Value(layer.Output), NumbersOf(graph));
+            var mapped = Map(layer, byId[family], Value(layer.Input), Value(layer.Output), NumbersOf(graph)) with { DrivenPulses = options?.DrivenPulses.GetValueOrDefault(layer.Name, []) ?? [] };
             layers.Add(owner is null ? mapped : mapped with { SharesTilesOf = indices[first], Weights = owner.Weights, Scales = owner.Scales, Blocks = owner.Blocks, Centers = owner.Centers });
             indices.Add(layer.Id, layers.Count - 1);
             return layers.Count - 1;

@@ -57,7 +57,7 @@ public static class PackCores
         return packing.Construct(Enumerable.Range(0, packing.Items.Length).OrderByDescending(i => packing.Items[i].Tiles), PackingRule.Fullest, long.MaxValue);
     }
 
-    /// <summary>Row groups of every copy, family by family and copy by copy.</summary>
+    /// <summary>Row groups of every copy, family by family and copy by copy. Of those that share a tile the first has it, and the loads of all.</summary>
     /// <param name="families">The layers.</param>
     /// <param name="copies">Of each.</param>
     /// <param name="issuePs">Between two MVMs of a core.</param>
@@ -65,6 +65,7 @@ public static class PackCores
     internal static PackingItem[] ItemsOf(ImmutableArray<TileFamily> families, IReadOnlyList<long> copies, long issuePs, IReadOnlyList<double> vectorPs)
     {
         List<PackingItem> items = [];
+        Dictionary<int, int> firsts = [];
         for (int f = 0; f < families.Length; f++)
         {
             var family = families[f];
@@ -75,7 +76,21 @@ public static class PackCores
                 for (int g = 0; g < family.Groups.Length; g++)
                 {
                     var group = family.Groups[g];
-                    items.Add(new PackingItem(f, copy, g, group.Tiles, vectors * group.Rounds * issuePs, (long)(vectors * vectorPs[f] * group.Columns / columns)));
+                    PackingItem item = new(f, copy, g, group.Tiles, vectors * group.Rounds * issuePs, (long)(vectors * vectorPs[f] * group.Columns / columns));
+                    if (group.SharedTile < 0)
+                    {
+                        items.Add(item);
+                    }
+                    else if (firsts.TryAdd(group.SharedTile, items.Count))
+                    {
+                        items.Add(item with { Tiles = 1 });
+                    }
+                    else
+                    {
+                        var first = items[firsts[group.SharedTile]];
+                        items[firsts[group.SharedTile]] = first with { LoadPs = first.LoadPs + item.LoadPs, VectorPs = first.VectorPs + item.VectorPs };
+                        items.Add(item with { LoadPs = 0, VectorPs = 0 });
+                    }
                 }
             }
         }
@@ -164,7 +179,7 @@ public static class PackCores
             for (int step = 0; step < 20 && !Try(given, PeriodOf(given)); step++)
             {
                 tiles -= Math.Max(1, tiles / 25);
-                var fewer = ReplicateLayers.Latency(_graph, _families, _chip, Math.Max(tiles, _families.Sum(f => f.Tiles)));
+                var fewer = ReplicateLayers.Latency(_graph, _families, _chip, Math.Max(tiles, TileFamily.TilesOf(_families, [.. _families.Select(_ => 1L)])));
                 given = [.. _families.Select(f => (long)fewer.Copies[f.Owner])];
             }
 
@@ -172,7 +187,7 @@ public static class PackCores
         }
 
         /// <summary>The least interval above one with which a layer has other copies.</summary>
-        private long Next(long period) => _families.Where(f => !f.IsSerial).Select(f => ((period / f.BusyPs(f.Vectors)) + 1) * f.BusyPs(f.Vectors)).DefaultIfEmpty(long.MaxValue).Min();
+        private long Next(long period) => _families.Where(f => !f.HasOneCopy).Select(f => ((period / f.BusyPs(f.Vectors)) + 1) * f.BusyPs(f.Vectors)).DefaultIfEmpty(long.MaxValue).Min();
 
         private long WorkPs() => (ItemsOf(_families, [.. _families.Select(_ => 1L)], _issuePs, _vectorPs).Sum(i => i.LoadPs) + _chip.Cores - 1) / _chip.Cores;
 
@@ -258,11 +273,23 @@ public static class PackCores
             GatherRowGroups.Run(_graph, _families, packing, period, (long)(_options.Effort * Math.Min(400_000, 200L * packing.Items.Length)), (ulong)(uint)_options.Seed);
             OrderSums(packing);
             int[] next = new int[packing.Loads.Length];
+            Dictionary<int, (int Core, int Tile)> shared = [];
             var groups = ImmutableArray.CreateBuilder<PlacedRowGroup>(packing.Items.Length);
             for (int i = 0; i < packing.Items.Length; i++)
             {
                 var item = packing.Items[i];
                 int core = packing.CoreOf[i];
+                if (_families[item.Family].Groups[item.Group].SharedTile is >= 0 and var tile)
+                {
+                    if (!shared.TryGetValue(tile, out var place))
+                    {
+                        shared.Add(tile, place = (core, (core * _chip.TilesPerCore) + next[core]++));
+                    }
+
+                    groups.Add(new PlacedRowGroup(_families[item.Family].Owner, item.Copy, item.Group, place.Core, [place.Tile]));
+                    continue;
+                }
+
                 groups.Add(new PlacedRowGroup(_families[item.Family].Owner, item.Copy, item.Group, core, [.. Enumerable.Range((core * _chip.TilesPerCore) + next[core], item.Tiles)]));
                 next[core] += item.Tiles;
             }

@@ -3,28 +3,13 @@ using AimcCompiler.Ir;
 
 namespace AimcCompiler.Passes;
 
-/// <summary>Puts what fills less than half of a tile together with others on tiles that they share: on shelves as high as their first, the highest first, each on the shelf where it leaves least above it (best-fit decreasing
-/// height). Parts of one row group never share a tile: they are driven together.
+/// <summary>Puts what fills less than half of a tile together with others on tiles that they share, the highest first (<see cref="ShelfPacking"/>). Parts of one row group never share a tile: they are driven together.
 /// <code>
 /// before:  l0 20 x 16 @ t0[0,0]   l1 12 x 30 @ t1[0,0]      after (64 x 64):  l0 20 x 16 @ t0[0,0]   l1 12 x 30 @ t0[0,16]
 /// </code></summary>
 internal static class ShareTiles
 {
     private sealed record Item(LayerId Layer, int Bundle, int FirstGroup, int RowBlock, int Rows, int Columns);
-
-    private sealed record Shelf(int Row, int Rows)
-    {
-        public int Columns { get; set; }
-    }
-
-    private sealed class SharedTile(int number)
-    {
-        public int Number { get; } = number;
-
-        public List<Shelf> Shelves { get; } = [];
-
-        public HashSet<(LayerId, int, int)> RowGroups { get; } = [];
-    }
 
     /// <param name="graph">The layers.</param>
     /// <param name="tile">The tiles of the chip.</param>
@@ -50,38 +35,14 @@ internal static class ShareTiles
             }
         }
 
-        List<SharedTile> shared = [];
+        ShelfPacking packing = new(tile);
         foreach (var item in small.OrderByDescending(i => i.Rows).ThenByDescending(i => i.Columns).ThenBy(i => i.Layer.Value).ThenBy(i => i.Bundle))
         {
-            var (at, shelf) = Find(shared, item, tile);
-            if (at is null)
-            {
-                at = new SharedTile(tiles++);
-                shared.Add(at);
-            }
-
-            if (shelf is null)
-            {
-                shelf = new Shelf(at.Shelves.Sum(s => s.Rows), item.Rows);
-                at.Shelves.Add(shelf);
-            }
-
-            places.Add((item.Layer, item.Bundle), new BlockPlace(new TileId(at.Number), shelf.Row, shelf.Columns));
-            shelf.Columns += item.Columns;
-            at.RowGroups.Add((item.Layer, item.FirstGroup, item.RowBlock));
+            var (at, row, column) = packing.Put(item.Rows, item.Columns, (item.Layer, item.FirstGroup, item.RowBlock), 0);
+            places.Add((item.Layer, item.Bundle), new BlockPlace(new TileId(tiles + at), row, column));
         }
 
-        return (places, tiles);
-    }
-
-    /// <returns>The shelf that is least too high; else a tile with room for another; else nothing.</returns>
-    private static (SharedTile? Tile, Shelf? Shelf) Find(List<SharedTile> shared, Item item, TileDescription tile)
-    {
-        var open = shared.Where(t => !t.RowGroups.Contains((item.Layer, item.FirstGroup, item.RowBlock)));
-        var fitting = open.SelectMany(t => t.Shelves.Where(s => s.Rows >= item.Rows && s.Columns + item.Columns <= tile.Columns).Select(s => ((SharedTile?)t, (Shelf?)s)));
-        return fitting.Any()
-            ? fitting.MinBy(f => f.Item2!.Rows)
-            : (open.FirstOrDefault(t => t.Shelves.Sum(s => s.Rows) + item.Rows <= tile.Rows), null);
+        return (places, tiles + packing.Tiles);
     }
 
     private static Item ItemOf(LayerId layer, IReadOnlyList<WeightBlock> blocks, TileGeometry geometry) => new(

@@ -29,7 +29,7 @@ internal sealed class SmallPacking
     {
         SmallPacking search = new(families, chip, issuePs);
         (long[] Copies, int[] CoreOf, long Ps)? best = null;
-        foreach (var (copies, bound) in search.Choices(0, [], chip.Tiles!.Value).Select(c => (c, search.BoundOf(c))).OrderBy(c => c.Item2))
+        foreach (var (copies, bound) in search.Choices(0, [], chip.Tiles!.Value - TileFamily.SharedTilesOf(families)).Select(c => (c, search.BoundOf(c))).OrderBy(c => c.Item2))
         {
             if (bound >= knownPs || search._nodes <= 0)
             {
@@ -55,7 +55,7 @@ internal sealed class SmallPacking
 
         var next = _families[family];
         long others = _families.Skip(family + 1).Sum(f => f.Tiles);
-        long most = next.IsSerial ? 1 : Math.Min(next.Vectors, (tiles - others) / Math.Max(1, next.Tiles));
+        long most = next.HasOneCopy ? 1 : Math.Min(next.Vectors, (tiles - others) / Math.Max(1, next.Tiles));
         return Enumerable.Range(1, (int)Math.Max(0, Math.Min(most, MostTiles))).SelectMany(r => Choices(family + 1, [.. copies, r], tiles - (r * next.Tiles)));
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using AimcCompiler.Core;
@@ -10,6 +11,9 @@ namespace AimcCompiler.Passes;
 /// <param name="Mapping">Physical cores and tiles.</param>
 public sealed record MappedStages(StageGraph Stages, CoreMapping Mapping)
 {
+    /// <summary>First physical row and column of the row groups that share a tile.</summary>
+    public ImmutableDictionary<(int Stage, int Group), (int Row, int Column)> Places { get; init; } = ImmutableDictionary<(int Stage, int Group), (int Row, int Column)>.Empty;
+
     private readonly Dictionary<string, int> _stageOf = Stages.Stages.Select((s, i) => (Stages.Values[s.Output].Name, i)).ToDictionary(s => s.Name, s => s.i, StringComparer.Ordinal);
     private readonly ILookup<int, PlacedRowGroup> _groups = Mapping.RowGroups.ToLookup(g => g.Stage);
 
@@ -30,27 +34,39 @@ public static class MapCores
         ArgumentNullException.ThrowIfNull(chip);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(runner);
-        if (options.Target == MappingTarget.Tiles || staged.Stages is not { } whole || PlaceTiles.ChipsFor(staged.Graph, chip, options) is not { } chips)
+        int? fitting = PlaceTiles.ChipsFor(staged.Graph, chip, options);
+        bool isTooBig = fitting is null && (options.Sharing == TileSharing.Never || PlaceTiles.IsTooBig(staged.Graph, chip, options));
+        if (options.Target == MappingTarget.Tiles || staged.Stages is not { } whole || isTooBig)
         {
             return null;
         }
 
+        int chips = fitting ?? options.Chips ?? 1;
+
         var capacity = ChipCapacity.Of(chip, chips, [.. options.DeadTiles.Where(t => t < chip.TilesPerChip * chips)]);
-        return OnChips(whole, staged.Graph, capacity, options, runner);
+        return OnChips(whole, staged.Graph, chip.Tile, capacity, options, runner);
     }
 
-    /// <param name="whole">Stages of which one copy fits.</param>
+    /// <param name="whole">Stages of which one copy fits, at least where small row groups share tiles.</param>
     /// <param name="graph">Their layers, among others.</param>
+    /// <param name="tile">The tiles of the chips.</param>
     /// <param name="capacity">The chips.</param>
     /// <param name="options">Target, seed, effort.</param>
     /// <param name="runner">Verifies and prints.</param>
-    internal static MappedStages OnChips(StageGraph whole, AnalogGraph<SplitMatrix> graph, ChipCapacity capacity, CompileOptions options, PassRunner runner)
+    /// <returns>Null = they do not fit.</returns>
+    internal static MappedStages? OnChips(StageGraph whole, AnalogGraph<SplitMatrix> graph, TileDescription tile, ChipCapacity capacity, CompileOptions options, PassRunner runner)
     {
-        var stages = CutRowGroups.Run(whole, graph, capacity);
+        var shared = ShareRowGroups.Run(CutRowGroups.Run(whole, graph, capacity), graph, tile, capacity, options);
+        var stages = shared.Stages;
+        if (!PackCores.FitsWhole(TileFamily.Of(stages), capacity))
+        {
+            return null;
+        }
+
         var replication = runner.Run("replicate-layers", () => ReplicateLayers.Run(stages, capacity, options), r => Verify(stages, r), r => Print(stages, r));
         var packed = runner.Run("pack-cores", () => PackCores.Run(stages, replication, capacity, options), m => Verify(stages, m, capacity), m => Print(stages, m));
         var placed = runner.Run("place-cores", () => PlaceCores.Run(stages, packed, capacity, options), m => Verify(stages, m, capacity), m => Print(stages, m));
-        return new MappedStages(stages, placed);
+        return new MappedStages(stages, placed) { Places = shared.Places };
     }
 
     private static void Verify(StageGraph stages, Replication replication)
@@ -64,15 +80,16 @@ public static class MapCores
         }
     }
 
-    /// <summary>Row groups are on tiles of their cores, and no tile has two.</summary>
+    /// <summary>Row groups are on tiles of their cores, and no tile has two that do not share it.</summary>
     private static void Verify(StageGraph stages, CoreMapping mapping, ChipCapacity chip)
     {
         Verify(stages, mapping.Replication);
-        HashSet<int> taken = [];
+        Dictionary<int, int> taken = [];
         foreach (var group in mapping.RowGroups)
         {
             var demand = stages.Stages[group.Stage].Matrix!.Groups[group.Group];
-            bool isRight = group.Tiles.Length == demand.Tiles && group.Tiles.All(t => taken.Add(t) && (chip.TilesPerCore == 0 || t / chip.TilesPerCore == group.Core));
+            bool isRight = group.Tiles.Length == (demand.SharedTile < 0 ? demand.Tiles : 1)
+                && group.Tiles.All(t => (taken.TryAdd(t, demand.SharedTile) || (demand.SharedTile >= 0 && taken[t] == demand.SharedTile)) && (chip.TilesPerCore == 0 || t / chip.TilesPerCore == group.Core));
             if (!isRight)
             {
                 throw new InvalidIrException(FormattableString.Invariant($"row group {group.Group} of copy {group.Copy} of '{stages.Stages[group.Stage].Name}' stands wrong on core {group.Core}"));

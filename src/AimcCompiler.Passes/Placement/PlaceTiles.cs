@@ -48,9 +48,9 @@ public static class PlaceTiles
         var shared = mapped is null && options.Sharing == TileSharing.Always ? ShareTiles.Run(graph, chip.Tile) : default;
         if (chip.TilesPerChip is { } perChip)
         {
-            chips = ChipsOf(shared.Places is null ? needed : shared.Tiles, perChip, options);
+            chips = mapped?.Mapping.Chips ?? ChipsOf(shared.Places is null ? needed : shared.Tiles, perChip, options);
             long capacity = Capacity(perChip, chips, options);
-            if (needed > capacity && shared.Places is null && options.Sharing == TileSharing.WhenNeeded)
+            if (mapped is null && needed > capacity && shared.Places is null && options.Sharing == TileSharing.WhenNeeded)
             {
                 shared = ShareTiles.Run(graph, chip.Tile);
             }
@@ -64,7 +64,8 @@ public static class PlaceTiles
                     FormattableString.Invariant($"names tile {options.DeadTiles.Max()}; {(chips == 1 ? "the chip has" : FormattableString.Invariant($"{chips} chips have"))} {perChip * chips}, counted from 0"));
             }
 
-            if (needed > capacity)
+            // What is mapped has its tiles.
+            if (mapped is null && needed > capacity)
             {
                 // Layers that must be on tiles are not dropped; what is left must still fit.
                 var units = Units(graph);
@@ -179,11 +180,13 @@ public static class PlaceTiles
         var blocks = layer.Weights.Blocks;
         int bundles = blocks.Max(b => b.Bundle) + 1;
         int[] tiles = new int[copies * bundles];
+        var corners = new (int Row, int Column)[bundles];
         foreach (var group in mapped.GroupsOf(stage))
         {
             foreach (var (bundle, tile) in mapped.Stages.Stages[stage].Matrix!.Groups[group.Group].Blocks.Select(b => blocks[b].Bundle).Distinct().Zip(group.Tiles))
             {
                 tiles[(group.Copy * bundles) + bundle] = tile;
+                corners[bundle] = mapped.Places.GetValueOrDefault((stage, group.Group));
             }
         }
 
@@ -191,7 +194,7 @@ public static class PlaceTiles
             layer.Weights,
             [
                 .. Enumerable.Range(0, copies).SelectMany(copy => blocks.Select(b =>
-                    new BlockPlace(new TileId(tiles[(copy * bundles) + b.Bundle]), 0, b.BundleColumn * geometry.PhysicalColumnsPerWeight))),
+                    new BlockPlace(new TileId(tiles[(copy * bundles) + b.Bundle]), corners[b.Bundle].Row, corners[b.Bundle].Column + (b.BundleColumn * geometry.PhysicalColumnsPerWeight)))),
             ],
             copies);
     }

@@ -22,7 +22,7 @@ public static class ReplicateLayers
         return options.Target switch
         {
             MappingTarget.Throughput => Throughput(graph, families, chip),
-            MappingTarget.Latency => Latency(graph, families, chip, chip.Tiles ?? families.Sum(f => f.Tiles)),
+            MappingTarget.Latency => Latency(graph, families, chip, chip.Tiles ?? TileFamily.TilesOf(families, [.. families.Select(_ => 1L)])),
             _ => ToReplication(graph, families, [.. families.Select(_ => 1L)], null),
         };
     }
@@ -74,7 +74,7 @@ public static class ReplicateLayers
         }
 
         int core = chip.TilesOfCore.Max();
-        if (families.Select((f, i) => f.Tiles * copies[i]).Sum() > tiles || core == 0)
+        if (TileFamily.TilesOf(families, copies) > tiles || core == 0)
         {
             return false;
         }
@@ -84,9 +84,11 @@ public static class ReplicateLayers
         {
             foreach (var group in families[f].Groups)
             {
-                sizes[group.Tiles] += copies[f];
+                sizes[group.Tiles] += group.Tiles > 0 ? copies[f] : 0;
             }
         }
+
+        sizes[1] += TileFamily.SharedTilesOf(families);
 
         return BinPackingBound.L2(sizes, core) <= chip.TilesOfCore.Count(t => t > 0);
     }
@@ -134,7 +136,7 @@ public static class ReplicateLayers
         foreach (long period in (ReadOnlySpan<long>)[long.MaxValue, 8 * least, 4 * least, 2 * least, 7 * least / 5, Math.Max(least, OtherBound.Of(graph, chip, families).Ps), least])
         {
             var begin = CopiesWithin(families, period);
-            if (begin is null || families.Select((f, i) => f.Tiles * begin[i]).Sum() > tiles || !Fits(families, begin, chip))
+            if (begin is null || TileFamily.TilesOf(families, begin) > tiles || !Fits(families, begin, chip))
             {
                 continue;
             }
@@ -155,7 +157,7 @@ public static class ReplicateLayers
     {
         long[] copies = [.. begin];
         int[] ofStages = [.. ToReplication(graph, families, copies, null).Copies];
-        long used = families.Select((f, i) => f.Tiles * copies[i]).Sum();
+        long used = TileFamily.TilesOf(families, copies);
         long latency = PipelineEstimate.Latency(graph, chip, ofStages);
 
         // A gain that was found earlier seldom grows: only what leads the queue is tried again.
@@ -185,7 +187,7 @@ public static class ReplicateLayers
 
         while (queue.TryDequeue(out int f, out _))
         {
-            long step = families[f].IsSerial ? 0 : Math.Min(StepOf(f), (tiles - used) / Math.Max(1, families[f].Tiles));
+            long step = families[f].HasOneCopy ? 0 : Math.Min(StepOf(f), (tiles - used) / Math.Max(1, families[f].Tiles));
             if (step <= 0)
             {
                 continue;

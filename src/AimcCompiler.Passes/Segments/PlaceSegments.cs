@@ -13,7 +13,7 @@ internal static class PlaceSegments
         var capacity = ChipCapacity.Of(chip, plan.Chips, [.. options.DeadTiles.Where(t => t < chip.TilesPerChip * plan.Chips)]);
         ImmutableArray<MappedStages?> mapped =
         [
-            .. plan.Segments.Select(s => s.Replicates ? MapCores.OnChips(s.Stages, separate, capacity, options, runner) : null),
+            .. plan.Segments.Select(s => s.Replicates ? MapCores.OnChips(s.Stages, separate, chip.Tile, capacity, options with { Sharing = TileSharing.Never }, runner) : null),
         ];
         TileGeometry geometry = new(chip.Tile);
         var placers = mapped.Select(m => m is null ? PlaceTiles.InOrder(null, 0, geometry, options) : layer => PlaceTiles.OfMapping(layer, m, geometry)).ToArray();

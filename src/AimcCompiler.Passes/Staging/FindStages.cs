@@ -11,12 +11,12 @@ namespace AimcCompiler.Passes;
 /// </code></summary>
 public static class FindStages
 {
-    public static StagedGraph Run(AnalogGraph<SplitMatrix> graph, ChipDescription chip)
+    public static StagedGraph Run(AnalogGraph<SplitMatrix> graph, ChipDescription chip, CompileOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chip);
         string? objection = Objection(graph);
-        var stages = objection is null ? new Staging(graph, chip).Run(out objection) : null;
+        var stages = objection is null ? new Staging(graph, chip, options ?? new CompileOptions()).Run(out objection) : null;
         return new StagedGraph(graph, objection is null ? stages : null, objection);
     }
 
@@ -74,6 +74,7 @@ public static class FindStages
         private readonly AnalogGraph<SplitMatrix> _analog;
         private readonly Graph _graph;
         private readonly ChipDescription _chip;
+        private readonly CompileOptions _options;
         private readonly RowLayouts _layouts;
         private readonly Dictionary<string, int> _values = new(StringComparer.Ordinal);
         private readonly List<StageValue> _made = [];
@@ -83,9 +84,9 @@ public static class FindStages
         private readonly int _bytes;
         private string? _objection;
 
-        public Staging(AnalogGraph<SplitMatrix> analog, ChipDescription chip)
+        public Staging(AnalogGraph<SplitMatrix> analog, ChipDescription chip, CompileOptions options)
         {
-            (_analog, _graph, _chip) = (analog, analog.Source, chip);
+            (_analog, _graph, _chip, _options) = (analog, analog.Source, chip, options);
             var inLoops = analog.Loops.SelectMany(l => l.Body).OfType<LoopProduct>().Select(p => p.Layer).ToHashSet();
             _layouts = new RowLayouts(_graph, analog.Layers.Where(l => !inLoops.Contains(l.Id)).ToDictionary(l => l.Node, l => l.View));
             _bytes = chip.Tile.Input.Bits is { } bits ? Math.Max(1, (bits + 7) / 8) : sizeof(float);
@@ -204,7 +205,7 @@ public static class FindStages
             _ordinals[owner] = first + vectors;
             _stageOf.Add(layer.Id, _stages.Count);
             var tile = _chip.Tile;
-            var timing = MvmTiming.Of(tile, layer.InputIsNonNegative);
+            var timing = MvmTiming.Of(tile, layer.InputIsNonNegative, _options.DrivenPulses.TryGetValue(layer.Name, out var pulses) && !pulses.IsEmpty ? pulses.Max() : null);
             int perRow = (int)(vectors / rows);
             Add(new Stage
             {

@@ -61,6 +61,8 @@ internal static class ScheduleEnergy
             UsedCells: PerRound(copy.Sum(b => (long)b.Rows * b.Columns) * geometry.PhysicalRowsPerWeight * geometry.PhysicalColumnsPerWeight),
             Macs: 0)
         {
+            DrivenPulses = layer.MeanPulses,
+            LongestPulses = layer.LongestPulses,
             UnsignedCodes = InputEncoding.Of(program.Chip.Tile.Input, layer.InputIsNonNegative).IsUnsigned,
         };
         return LayerCost.Of(program.Chip.Tile, work).Energy;

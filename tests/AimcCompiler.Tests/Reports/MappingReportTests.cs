@@ -42,7 +42,7 @@ public sealed class MappingReportTests
         Assert.Equal((18, 3, 5L), (fc.Rows, fc.Columns, fc.Tiles));
         Assert.Equal((3, 2), (fc.RowBlocks, fc.ColumnBlocks));
         Assert.Equal(216 / (5 * 64.0), fc.Utilization);
-        Assert.Equal(new InputReport(InputScheme.BitSerial, 4, null, true, 4), fc.Input);
+        Assert.Equal(new InputReport(InputScheme.BitSerial, 4, null, true, 4, null), fc.Input);
     }
 
     [Fact]
