@@ -68,6 +68,23 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public void The_streams_give_the_same_bits()
+    {
+        string input = Arrays.WriteNpy(_folder.File("input.npy"), Batch(3), 0, 3);
+        foreach (string chip in new[] { "hermes", "isaac" })
+        {
+            string program = Compile(chip, Calibrate);
+            Assert.Equal(Rows(program, input, "--time", "1d", "--first-sample", "7"), Rows(program, input, "--time", "1d", "--first-sample", "7", "--engine", "streams"));
+            // What it says is the same too: conversions that clipped, what programming took.
+            Assert.Equal(AimcTool.Succeed("run", program, "--input", input), AimcTool.Succeed("run", program, "--input", input, "--engine", "streams"));
+        }
+
+        var (exitCode, _, error) = AimcTool.Run("run", _folder.File("isaac.aimc"), "--input", input, "--engine", "streams", "--compare", Lenet, "--per-layer");
+        Assert.Equal(1, exitCode);
+        Assert.Contains("--per-layer: error AIMC5005", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_ideal_chip_is_closer_to_the_model_than_a_real_one()
     {
         string program = Compile("hermes", Calibrate);

@@ -18,13 +18,14 @@ public static class RunCommand
         var time = new Option<string?>("--time") { Description = "Time since programming (default: right after it)", HelpName = "25s|1h|1d|1y" };
         var first = new Option<long>("--first-sample") { Description = "Index of the first sample in its data set: it names the noise of each read" };
         var format = GlobalOptions.Format("text", "json");
-        SimulatorOptions simulator = new();
+        SimulatorOptions simulator = new(hasStreams: true);
         DataFileOptions files = new();
         var command = new AimcCommand(
             "run",
             "Run one batch through the simulated chip",
             "aimc run lenet5.aimc --input images.npy --output results --time 1d",
-            "aimc run lenet5.aimc --compare lenet5.onnx --per-layer") { file, input, output, compare, perLayer, time, first };
+            "aimc run lenet5.aimc --compare lenet5.onnx --per-layer",
+            "aimc run lenet5.aimc --input images.npy --engine streams") { file, input, output, compare, perLayer, time, first };
         simulator.AddTo(command);
         files.AddTo(command);
         command.Options.Add(format);
@@ -35,6 +36,11 @@ public static class RunCommand
                 if (parsed.GetValue(perLayer) && parsed.GetValue(compare) is null)
                 {
                     throw new DiagnosticException(Descriptors.InvalidOption, "--per-layer", "needs a model to compare with", "--compare MODEL.onnx");
+                }
+
+                if (parsed.GetValue(perLayer) && simulator.UsesStreams(parsed))
+                {
+                    throw new DiagnosticException(Descriptors.InvalidOption, "--per-layer", "whole layers do not run in streams", "--engine fast: it has the same bits");
                 }
 
                 if (parsed.GetValue(first) < 0)
@@ -51,6 +57,7 @@ public static class RunCommand
                         Compare = parsed.GetValue(compare),
                         PerLayer = parsed.GetValue(perLayer),
                         FirstSample = parsed.GetValue(first),
+                        UsesStreams = simulator.UsesStreams(parsed),
                         Simulation = simulator.Of(parsed) with { TimeS = parsed.GetValue(time) is { } text ? Times.One(text) : null },
                     },
                     token);

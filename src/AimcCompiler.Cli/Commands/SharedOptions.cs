@@ -254,14 +254,18 @@ internal sealed class DataFileOptions
 }
 
 /// <summary>Options of the simulation, for <c>run</c> and <c>evaluate</c>.</summary>
-internal sealed class SimulatorOptions
+/// <param name="hasStreams">Whether the instruction streams can be run too.</param>
+internal sealed class SimulatorOptions(bool hasStreams = false)
 {
     private readonly Option<ulong> _seed = new("--seed") { Description = "Names every draw", DefaultValueFactory = _ => 1 };
 
     private readonly Option<bool> _ideal = new("--ideal") { Description = "Keep weight levels and DAC codes; noiseless cells, exact conversions" };
 
-    private readonly Option<string> _engine = new Option<string>("--engine") { Description = "fast, or the stepwise definition; both give the same bits", DefaultValueFactory = _ => "fast" }
-        .AcceptOnlyFromAmong("fast", "stepwise");
+    private readonly Option<string> _engine = new Option<string>("--engine")
+    {
+        Description = hasStreams ? "fast, the stepwise definition, or the instruction streams one by one; all give the same bits" : "fast, or the stepwise definition; both give the same bits",
+        DefaultValueFactory = _ => "fast",
+    }.AcceptOnlyFromAmong(hasStreams ? ["fast", "stepwise", "streams"] : ["fast", "stepwise"]);
 
     private readonly Option<int> _threads = new("--threads") { Description = "Threads; results do not depend on it", DefaultValueFactory = _ => Environment.ProcessorCount };
 
@@ -272,6 +276,8 @@ internal sealed class SimulatorOptions
             command.Options.Add(option);
         }
     }
+
+    public bool UsesStreams(ParseResult parsed) => parsed.GetValue(_engine) == "streams";
 
     public SimulationOptions Of(ParseResult parsed) => new()
     {

@@ -23,8 +23,10 @@ internal sealed record RunRequest
 
     public long FirstSample { get; init; }
 
-    public SimulationOptions Simulation { get; init; } = new();
+    /// <summary>Instruction by instruction, as the schedule has them.</summary>
+    public bool UsesStreams { get; init; }
 
+    public SimulationOptions Simulation { get; init; } = new();
 }
 
 /// <param name="Outputs">Every output.</param>
@@ -70,11 +72,15 @@ internal static class RunWork
     private static RunOutcome Run(
         RunRequest request, MappedProgram program, Dictionary<string, Tensor> inputs, ImmutableArray<Tensor?> expected, bool draws, CancellationToken cancellation)
     {
-        using Session session = new(program, request.Simulation);
+        using StreamMachine? machine = request.UsesStreams ? new StreamMachine(program, request.Simulation) : null;
+        using Session? own = machine is null ? new Session(program, request.Simulation) : null;
+        Session session = machine?.Session ?? own!;
         Dictionary<int, List<Tensor>> parts = [];
         Action<int, Tensor, Tensor>? observe = request.PerLayer ? (layer, _, output) => (parts.TryGetValue(layer, out var list) ? list : parts[layer] = []).Add(output) : null;
         // More samples than the model takes at once go through one batch after another.
-        var outputs = SampleBatch.Run(inputs, program.FixedBatch, (first, piece) => session.Run(piece, request.FirstSample + first, observe, cancellation));
+        var outputs = SampleBatch.Run(inputs, program.FixedBatch, (first, piece) => machine is null
+            ? session.Run(piece, request.FirstSample + first, observe, cancellation)
+            : machine.Run(piece, request.FirstSample + first, cancellation));
         var layers = parts.ToDictionary(p => p.Key, p => SampleBatch.Join(p.Value));
         int samples = inputs.Count > 0 && inputs.Values.First().Shape is [var first, ..] ? (int)first : 1;
         var names = program.Outputs.Select(o => program.Values[o].Name).ToImmutableArray();

@@ -40,7 +40,8 @@ internal sealed class StreamExecution
     }
 
     /// <summary>Runs every stream to its end.</summary>
-    public void Run()
+    /// <param name="cancellation">Stops the run.</param>
+    public void Run(CancellationToken cancellation)
     {
         for (bool isDone = false; !isDone;)
         {
@@ -48,6 +49,7 @@ internal sealed class StreamExecution
             isDone = true;
             foreach (var stream in _streams)
             {
+                cancellation.ThrowIfCancellationRequested();
                 while (!stream.HasEnded && Do(stream, stream.Steps.All[stream.Place.Step].Instruction))
                 {
                     stream.Place.Advance(stream.Steps);

@@ -11,7 +11,6 @@ namespace AimcCompiler.Runtime;
 public sealed class StreamMachine : IDisposable
 {
     private readonly MappedProgram _program;
-    private readonly Session _session;
 
     /// <summary>Each segment's schedule and instructions, and the indices of each row group's blocks among those of its layer.</summary>
     private readonly ImmutableArray<(ProgramSchedule Schedule, MappedProgram Program, ImmutableArray<ImmutableArray<int>> Blocks)> _segments;
@@ -24,7 +23,7 @@ public sealed class StreamMachine : IDisposable
         ArgumentNullException.ThrowIfNull(program);
         _program = program;
         ImmutableArray<ProgramSchedule> schedules = program.SegmentSchedules.IsEmpty ? [TimingSimulator.ScheduleOf(program)] : program.SegmentSchedules;
-        _session = new Session(program, options);
+        Session = new Session(program, options);
         var ofInstructions = program.SegmentOfInstructions();
         _segments =
         [
@@ -35,23 +34,27 @@ public sealed class StreamMachine : IDisposable
         ];
     }
 
+    /// <summary>The layers on their tiles: what their programming took, which conversions clipped.</summary>
+    public Session Session { get; }
+
     /// <summary>Runs one batch.</summary>
     /// <param name="inputs">The model's inputs by name.</param>
     /// <param name="firstSample">Index of the batch's first sample in the data set.</param>
+    /// <param name="cancellation">Stops the run.</param>
     /// <returns>The model's outputs in order.</returns>
     /// <exception cref="DiagnosticException">Inputs do not fit, or ONNX Runtime refuses a partition.</exception>
     /// <exception cref="InvalidIrException">An instruction reads what has not arrived, or no stream can go on.</exception>
-    public ImmutableArray<Tensor> Run(IReadOnlyDictionary<string, Tensor> inputs, long firstSample = 0)
+    public ImmutableArray<Tensor> Run(IReadOnlyDictionary<string, Tensor> inputs, long firstSample = 0, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
-        var (given, samples) = _session.Take(inputs);
+        var (given, samples) = Session.Take(inputs);
         Dictionary<int, Tensor> made = [];
         List<StreamValues> all = [];
         try
         {
             foreach (var (schedule, program, blocks) in _segments)
             {
-                StreamValues values = new(program, schedule, _session, samples, firstSample);
+                StreamValues values = new(program, schedule, Session, samples, firstSample);
                 all.Add(values);
                 foreach (var (input, value) in given)
                 {
@@ -63,7 +66,7 @@ public sealed class StreamMachine : IDisposable
                     values.Set(value, new DigitalValue(tensor));
                 }
 
-                new StreamExecution(schedule, blocks, values).Run();
+                new StreamExecution(schedule, blocks, values).Run(cancellation);
                 // What passes from segment to segment is in off-chip memory.
                 foreach (var output in schedule.Stages.Values.Where(v => v.IsOutput && v.Producer >= 0))
                 {
@@ -96,5 +99,5 @@ public sealed class StreamMachine : IDisposable
         }),
     ];
 
-    public void Dispose() => _session.Dispose();
+    public void Dispose() => Session.Dispose();
 }

@@ -308,8 +308,7 @@ internal sealed partial class Simulation
             case StepKind.Finish:
                 return Finish(stream, ref state, in step);
             case StepKind.Compute:
-                Compute(stream, ref state, step.Duration);
-                return true;
+                return Run(stream, ref state, in step);
             case StepKind.SendRow:
                 return Send(stream, ref state, step.Subject, (int)step.Item.At(state.Round));
             case StepKind.Transfer:
@@ -323,6 +322,19 @@ internal sealed partial class Simulation
             default:
                 return Store(stream, ref state, in step);
         }
+    }
+
+    /// <summary>A row of digital work, slice by slice: streams of a core take turns at its vector unit.</summary>
+    private bool Run(int stream, ref StreamState state, in TimedStep step)
+    {
+        long slice = (step.Duration * (state.Phase + 1) / step.Slices) - (step.Duration * state.Phase / step.Slices);
+        if (!Compute(stream, ref state, slice) || ++state.Phase == step.Slices)
+        {
+            return true;
+        }
+
+        _events.Add(state.Resume, new TimedEvent(EventKind.Resume, stream, 0));
+        return false;
     }
 
     private bool Finish(int stream, ref StreamState state, in TimedStep step)

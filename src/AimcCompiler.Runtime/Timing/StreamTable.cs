@@ -45,6 +45,9 @@ internal readonly record struct TimedStep
     /// <summary>Time of the vector unit or of memory.</summary>
     public long Duration { get; init; }
 
+    /// <summary>In how many parts digital work takes the vector unit.</summary>
+    public int Slices { get; init; }
+
     /// <summary>Row groups and channels that are added, channels to the homes of rows; places in <see cref="StreamTable.Lists"/>.</summary>
     public Range Groups { get; init; }
 
@@ -150,6 +153,10 @@ internal struct StreamState
 /// <summary>The instruction streams of a schedule as numbers, with the tables that they work on.</summary>
 internal sealed class StreamTable
 {
+    /// <summary>Digital work of a row gives way to other streams of its core after so many operations, and at most so often.</summary>
+    private const long OperationsOfSlice = 4096;
+    private const int MostSlices = 64;
+
     private readonly ProgramSchedule _schedule;
     private readonly ScheduleFacts _facts;
     private readonly TimedChip _chip;
@@ -207,7 +214,7 @@ internal sealed class StreamTable
         {
             digest.Add(state.Step);
             digest.Add(state.Round);
-            digest.Add(((long)(state.Inference - ended) << 4) + (state.Phase << 1) + (state.TurnSince >= 0 ? 1 : 0));
+            digest.Add(((long)(state.Inference - ended) << 8) + (state.Phase << 1) + (state.TurnSince >= 0 ? 1 : 0));
             digest.Add(state.StoredRows);
         }
     }
@@ -266,7 +273,14 @@ internal sealed class StreamTable
             case RunDigital digital when stages.Stages[digital.Stage] is { Kind: StageKind.Host } host:
                 return new TimedStep { Kind = StepKind.Transfer, Duration = _chip.MemoryPs(ScheduleTraffic.HostBytes(stages, host)) };
             case RunDigital digital:
-                return new TimedStep { Kind = StepKind.Compute, Duration = _chip.OperationsPs(stages.Stages[digital.Stage].OperationsPerRow) };
+                long operations = stages.Stages[digital.Stage].OperationsPerRow;
+                long duration = _chip.OperationsPs(operations);
+                return new TimedStep
+                {
+                    Kind = StepKind.Compute,
+                    Duration = duration,
+                    Slices = (int)Math.Clamp(Math.Min(duration, (operations + OperationsOfSlice - 1) / OperationsOfSlice), 1, MostSlices),
+                };
             case SendRow send:
                 return new TimedStep { Kind = StepKind.SendRow, Subject = send.Channel, Item = send.Row };
             case LoadRow load:

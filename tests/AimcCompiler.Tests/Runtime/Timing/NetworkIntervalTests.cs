@@ -1,0 +1,53 @@
+using AimcCompiler.Binary;
+using AimcCompiler.Core;
+using AimcCompiler.Onnx;
+using AimcCompiler.Passes;
+using AimcCompiler.Reports;
+using AimcCompiler.Runtime;
+using Xunit.Abstractions;
+
+namespace AimcCompiler.Tests.Runtime.Timing;
+
+/// <summary>Five networks on PIMCOMP's chip, one copy on tiles for every node, simulated until they are steady, against the bounds of any mapping.</summary>
+[Trait("Category", "Long")]
+public sealed class NetworkIntervalTests(ITestOutputHelper output)
+{
+    private static readonly CompileOptions s_options = new() { Target = MappingTarget.Throughput, SharesWeights = false, Zeros = ZeroPolicy.Program };
+
+    /// <param name="name">Model in the shared folder.</param>
+    /// <param name="most">Of the largest bound, as measured; 1.25 is aimed at.</param>
+    [SharedTheory]
+    [InlineData("light_bvlc_alexnet", 1.25)]
+    [InlineData("light_inception_v1", 1.25)]
+    [InlineData("light_resnet50", 1.25)]
+    [InlineData("light_squeezenet", 1.4)]
+    [InlineData("light_vgg19", 1.05)]
+    public void SteadyIntervalsAreNearTheLargestBound(string name, double most)
+    {
+        var program = Compile(name);
+        var result = TimingSimulator.Run(program, new TimingOptions { HasStalls = false });
+        Assert.True(result.IsSteady);
+        LowerBound[] bounds = [.. BoundSurvey.Of(program, result.IntervalS, result.LatencyS).Where(b => b is { Limits: "interval", Value: not null })];
+        double largest = bounds.Max(b => b.Value!.Value);
+        output.WriteLine(FormattableString.Invariant($"{name}: {result.IntervalS * 1e6:F1} us ({result.IntervalFrom}, {result.Inferences} inferences), largest bound {largest * 1e6:F1} us ({result.IntervalS / largest:F3})"));
+        Assert.InRange(result.IntervalS!.Value, largest, most * largest);
+    }
+
+    private static MappedProgram Compile(string name)
+    {
+        string file = Path.Combine(Path.GetTempPath(), $"aimc-{Guid.NewGuid():N}.onnx");
+        try
+        {
+            using (var stream = File.Create(file))
+            {
+                Reseeder.Reseed(Path.Combine(SharedFolder.Folder, "models", "onnx", $"{name}.onnx"), 1).WriteTo(stream);
+            }
+
+            return AimcCompilation.Compile(OnnxImporter.Import(file), ChipReader.Read("pimcomp"), s_options).Program;
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}
