@@ -166,7 +166,7 @@ public static class Disassembler
     {
         string groups = layer.Groups == 1 ? "" : Text($"{layer.Groups} groups, {layer.Packing}, of ");
         yield return Text($"l{index} {Quoted.Of(layer.Name)} {Quoted.Of(layer.Op)}: v{layer.Input} -> v{layer.Output}");
-        yield return Text($"  view {layer.View}, {layer.VectorsPerInference} vectors, {layer.Copies} {(layer.Copies == 1 ? "copy" : "copies")}{(layer.Segment > 0 ? Text($", segment {layer.Segment}") : "")}");
+        yield return Text($"  view {layer.View}, {layer.VectorsPerInference} vectors, {layer.Copies} {(layer.Copies == 1 ? "copy" : "copies")}{(layer.Segment > 0 ? Text($", segment {layer.Segment}") : "")}{(layer.IsPart ? ", a part" : "")}");
         string rows = layer.KeptRows is { } r ? Text($" of {r.Total}") : "";
         string columns = layer.KeptColumns is { } c ? Text($" of {c.Total}") : "";
         yield return Text($"  weights {groups}{layer.Rows}{rows} x {layer.Columns}{columns} {layer.Weights.Element}, {layer.Scales.Length} scales, {layer.Bias.Length} biases");

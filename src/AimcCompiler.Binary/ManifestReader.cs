@@ -29,7 +29,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             throw new InvalidIrException($"a file of version {version} says something of a schedule");
         }
 
-        if (version < AimcFormat.FirstWithSegments && (manifest.SegmentSchedules.Count > 0 || manifest.SegmentBatch != 0 || manifest.Layers.Any(l => l.Segment != 0)))
+        if (version < AimcFormat.FirstWithSegments && (manifest.SegmentSchedules.Count > 0 || manifest.SegmentBatch != 0 || manifest.Layers.Any(l => l.Segment != 0 || l.IsPart)))
         {
             throw new InvalidIrException($"a file of version {version} says something of segments");
         }
@@ -204,6 +204,7 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Copies,
             Segment = layer.Segment,
+            IsPart = layer.IsPart,
         };
     }
 

@@ -100,6 +100,7 @@ internal static class ManifestWriter
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Copies,
             Segment = layer.Segment,
+            IsPart = layer.IsPart,
             SampleAxis = layer.SampleAxis,
         };
         if (layer.KeptRows is { } rows)

@@ -204,6 +204,9 @@ public sealed record MappedLayer
     /// <summary>Copies that take vectors in turn.</summary>
     public required int Copies { get; init; }
 
+    /// <summary>Other layers have the rows and columns of the model's matrix that this one lacks, and what they write is added; else those hold zeros alone.</summary>
+    public bool IsPart { get; init; }
+
     /// <summary>When it is on the tiles: segments are loaded one after the other.</summary>
     public int Segment { get; init; }
 }

@@ -35,6 +35,7 @@ public static class AimcCompilation
         ("slice-bits", "codes to digits that a cell can hold"),
         ("split-weights", "matrices to blocks that fit a tile"),
         ("find-stages", "layers and digital operators to a pipeline that passes rows"),
+        ("divide-layers", "for --fallback segments: matrices that are larger than the chip to parts"),
         ("cut-segments", "for --fallback segments: what is on the tiles at a time"),
         ("replicate-layers", "for a target: copies of every layer"),
         ("pack-cores", "for a target: row groups of all copies to cores, homes of values"),
@@ -90,21 +91,31 @@ public static class AimcCompilation
                 continue;
             }
 
-            var encoded = runner.Run("encode", () => Encode.Run(kept, chip), IrVerifier.Verify, IrPrinter.Print);
-            var sliced = runner.Run("slice-bits", () => SliceBits.Run(encoded), IrVerifier.Verify, IrPrinter.Print);
-            // After slicing: how many columns of a matrix fit a tile depends on the slices.
-            var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
-            // Before placement: row groups are what is placed.
-            staged = runner.Run("find-stages", () => FindStages.Run(split, chip, options), VerifyStaged, StagePrinter.Print);
+            StagedGraph Staged(AnalogGraph<QuantizedMatrix> graph)
+            {
+                var encoded = runner.Run("encode", () => Encode.Run(graph, chip), IrVerifier.Verify, IrPrinter.Print);
+                var sliced = runner.Run("slice-bits", () => SliceBits.Run(encoded), IrVerifier.Verify, IrPrinter.Print);
+                // After slicing: how many columns of a matrix fit a tile depends on the slices.
+                var split = runner.Run("split-weights", () => SplitWeights.Run(sliced, chip, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+                // Before placement: row groups are what is placed.
+                return runner.Run("find-stages", () => FindStages.Run(split, chip, options), VerifyStaged, StagePrinter.Print);
+            }
+
+            staged = Staged(kept);
+            var split = staged.Graph;
             ImmutableArray<FitAlternative> ways = [];
             if (PlaceTiles.IsTooBig(split, chip, options))
             {
-                ways = FitAlternatives.Of(staged, chip, options);
+                // What is larger than the chip alone is in no segment whole.
+                var divisible = CutSegments.Divisions(split, chip, options) is { Count: > 0 } divisions
+                    ? Staged(runner.Run("divide-layers", () => DivideLayers.Run(kept, divisions), g => IrVerifier.Verify(g, chip), IrPrinter.Print))
+                    : staged;
+                ways = FitAlternatives.Of(staged, divisible, chip, options);
                 alternatives = unplaced.IsEmpty ? ways : alternatives;
                 if (options.Fallback == FallbackPolicy.Segments
-                    && runner.Run("cut-segments", () => CutSegments.Run(staged, chip, options, out _), _ => { }, p => p is null ? "" : CutSegments.Print(p)) is { } plan)
+                    && runner.Run("cut-segments", () => CutSegments.Run(divisible, chip, options, out _), _ => { }, p => p is null ? "" : CutSegments.Print(p)) is { } plan)
                 {
-                    placed = runner.Run("place-tiles", () => PlaceSegments.Run(split, chip, options, plan, runner), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
+                    placed = runner.Run("place-tiles", () => PlaceSegments.Run(divisible.Graph, chip, options, plan, runner), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
                     break;
                 }
             }

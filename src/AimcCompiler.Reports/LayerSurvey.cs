@@ -57,11 +57,11 @@ internal sealed class LayerSurvey
     /// <summary>Weights of one copy that are on tiles.</summary>
     public long Weights { get; }
 
-    /// <summary>Zeros that are not on tiles; null = all are.</summary>
+    /// <summary>Zeros that are not on tiles; null = all are, or other layers have weights there.</summary>
     public ZerosReport? Zeros()
     {
         long weights = ((long)Layer.Groups * Layer.ModelRows * Layer.ModelColumns) - Weights;
-        if (weights == 0)
+        if (weights == 0 || Layer.IsPart)
         {
             return null;
         }

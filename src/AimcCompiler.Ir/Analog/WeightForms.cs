@@ -101,6 +101,9 @@ public sealed class QuantizedMatrix
     /// <summary>The rows of the model's matrix that are here; null = all.</summary>
     public KeptLines? KeptRows { get; init; }
 
+    /// <summary>Other layers have the rows and columns that are not here; else those hold zeros alone.</summary>
+    public bool IsPart { get; init; }
+
     /// <summary>The columns of the model's matrix that are here; null = all. A layer's bias has one element for each of the model's.</summary>
     public KeptLines? KeptColumns { get; init; }
 

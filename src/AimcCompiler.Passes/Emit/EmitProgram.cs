@@ -70,7 +70,7 @@ public static class EmitProgram
             var family = layer.SharesTilesOf ?? layer.Id;
             MappedLayer? owner = ownerOf.TryGetValue(family, out var first) ? layers[indices[first]] : null;
             ownerOf.TryAdd(family, layer.Id);
-            var mapped = Map(layer, byId[family], Value(layer.Input), Value(layer.Output)) with { DrivenPulses = options?.DrivenPulses.GetValueOrDefault(layer.Name, []) ?? [] };
+            var mapped = Map(layer, byId[family], Value(layer.Input), Value(layer.Output), NumbersOf(graph)) with { DrivenPulses = options?.DrivenPulses.GetValueOrDefault(layer.Name, []) ?? [] };
             layers.Add(owner is null ? mapped : mapped with { SharesTilesOf = indices[first], Weights = owner.Weights, Scales = owner.Scales, Blocks = owner.Blocks, Centers = owner.Centers });
             indices.Add(layer.Id, layers.Count - 1);
             return layers.Count - 1;
@@ -215,11 +215,15 @@ public static class EmitProgram
         return members.Count == cluster.Length ? cluster : [.. graph.Nodes.Where(n => members.Contains(n.Id))];
     }
 
+    /// <summary>Numbers of the model's nodes are below it.</summary>
+    internal static int NumbersOf(Graph graph) => graph.Header.OriginalNodes.Select(n => n.Id.Value).DefaultIfEmpty(-1).Max() + 1;
+
     /// <param name="layer">The layer.</param>
     /// <param name="first">The one whose tiles it runs on, or itself.</param>
     /// <param name="input">Index of its input.</param>
     /// <param name="output">Index of its output.</param>
-    private static MappedLayer Map(AnalogLayer<PlacedMatrix> layer, AnalogLayer<PlacedMatrix> first, int input, int output)
+    /// <param name="nodes">Numbers that nodes of the model have.</param>
+    private static MappedLayer Map(AnalogLayer<PlacedMatrix> layer, AnalogLayer<PlacedMatrix> first, int input, int output, int nodes)
     {
         var split = layer.Weights.Split;
         var encoded = split.Sliced.Encoded;
@@ -227,7 +231,7 @@ public static class EmitProgram
         return new MappedLayer
         {
             Name = layer.Name,
-            NoiseKey = NoiseKeys.Of(first.Origin, first.Part),
+            NoiseKey = m.IsPart ? NoiseKeys.OfDivision(first.Origin, first.Part, nodes) : NoiseKeys.Of(first.Origin, first.Part),
             SampleAxis = layer.SampleAxis,
             Op = layer.Op,
             Input = input,
@@ -250,6 +254,7 @@ public static class EmitProgram
             VectorsPerInference = layer.VectorsPerInference,
             Copies = layer.Weights.Copies,
             Segment = layer.Weights.Segment,
+            IsPart = m.IsPart,
         };
     }
 

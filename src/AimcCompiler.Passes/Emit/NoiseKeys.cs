@@ -12,6 +12,18 @@ internal static class NoiseKeys
     /// <summary>Products of one node.</summary>
     private const int PartsOfNode = 8;
 
+    /// <summary>Parts of one divided matrix.</summary>
+    internal const int PartsOfMatrix = 64;
+
+    /// <summary>Parts of a divided matrix have keys that no node of the model has.</summary>
+    /// <param name="nodes">Nodes of the model: their numbers are below.</param>
+    public static bool HasDivisions(int nodes) => nodes * (PartsOfMatrix + 1L) < FirstOfParts;
+
+    /// <param name="origin">The model's node.</param>
+    /// <param name="part">Of its matrix; the first has the key of the node.</param>
+    /// <param name="nodes">Nodes of the model, few enough for <see cref="HasDivisions"/>.</param>
+    public static int OfDivision(NodeId origin, int part, int nodes) => part == 0 ? Of(origin, 0) : nodes + (origin.Value * PartsOfMatrix) + part;
+
     /// <exception cref="DiagnosticException">The model has more nodes than there are keys.</exception>
     public static int Of(NodeId origin, int part)
     {

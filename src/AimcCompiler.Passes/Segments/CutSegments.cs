@@ -38,6 +38,30 @@ internal static class CutSegments
         return new SegmentPlan(chips, options.SegmentBatch, [.. first.Zip(first.Skip(1).Append(costs.Units.Length)).Select(s => costs.Of(s.First, s.Second)!)]);
     }
 
+    /// <summary>Parts of the layers that alone need more tiles than there are; those that cannot be divided are left out.</summary>
+    public static Dictionary<LayerId, LayerDivision> Divisions(AnalogGraph<SplitMatrix> graph, ChipDescription chip, CompileOptions options)
+    {
+        long tiles = PlaceTiles.CapacityOf(chip, options);
+        TileGeometry geometry = new(chip.Tile);
+        var inLoops = graph.Loops.SelectMany(l => l.Body).OfType<LoopProduct>().Select(p => p.Layer).ToHashSet();
+        var products = graph.Layers.GroupBy(l => l.Origin).ToDictionary(g => g.Key, g => g.Count());
+        Dictionary<LayerId, LayerDivision> divisions = [];
+        if (!NoiseKeys.HasDivisions(EmitProgram.NumbersOf(graph.Source)))
+        {
+            return divisions;
+        }
+
+        foreach (var layer in graph.Layers.Where(l => !inLoops.Contains(l.Id) && products[l.Origin] == 1 && l.Part == 0 && l.Weights.Packing == DepthwisePolicy.Digital))
+        {
+            if (PlaceTiles.TilesOf(layer with { SharesTilesOf = null }) > tiles && LayerDivision.Of(layer.Weights.Quantized, geometry, tiles) is { } division)
+            {
+                divisions.Add(layer.Id, division);
+            }
+        }
+
+        return divisions;
+    }
+
     public static string Print(SegmentPlan plan)
     {
         StringBuilder text = new();
@@ -127,7 +151,7 @@ internal static class CutSegments
         {
             int unit = Enumerable.Range(0, Units.Length).First(u => TilesOf(u, u + 1) > _limit);
             string names = string.Join(", ", Units[unit].Stages.Select(s => _stages.Stages[s]).Where(s => s.Matrix is not null).Select(s => $"'{s.Name}'"));
-            return FormattableString.Invariant($"layer {names} alone needs {TilesOf(unit, unit + 1)} of {_limit} tiles");
+            return FormattableString.Invariant($"layer {names} alone needs {TilesOf(unit, unit + 1)} of {_limit} tiles and is not divided (recurrences, packed groups and what would take over {NoiseKeys.PartsOfMatrix} parts are not)");
         }
 
         private long TilesOf(int first, int end)

@@ -13,14 +13,15 @@ internal static class FitAlternatives
     private const int FewNames = 3;
 
     /// <param name="staged">The network.</param>
+    /// <param name="divided">The same with layers that are larger than the chip in parts (<see cref="DivideLayers"/>).</param>
     /// <param name="chip">Its chip, which is too small.</param>
     /// <param name="options">Chips, target, batch of a segment.</param>
-    public static ImmutableArray<FitAlternative> Of(StagedGraph staged, ChipDescription chip, CompileOptions options)
+    public static ImmutableArray<FitAlternative> Of(StagedGraph staged, StagedGraph divided, ChipDescription chip, CompileOptions options)
     {
         var graph = staged.Graph;
         int chips = options.Chips ?? 1;
         var ways = ImmutableArray.CreateBuilder<FitAlternative>();
-        ways.Add(Segments(staged, chip, options));
+        ways.Add(Segments(divided, chip, options, divided.Graph.Layers.Length - graph.Layers.Length));
         ways.Add(MoreChips(staged, chip, options));
         if (PlaceTiles.DigitalLayers(graph, chip, options) is { } digital)
         {
@@ -35,7 +36,7 @@ internal static class FitAlternatives
         return ways.ToImmutable();
     }
 
-    private static FitAlternative Segments(StagedGraph staged, ChipDescription chip, CompileOptions options)
+    private static FitAlternative Segments(StagedGraph staged, ChipDescription chip, CompileOptions options, int added)
     {
         const string Lever = "--fallback segments";
         int chips = options.Chips ?? 1;
@@ -56,7 +57,7 @@ internal static class FitAlternatives
             plan.IntervalS,
             energy,
             plan.CrossingBytes,
-            FormattableString.Invariant($"{plan.Segments.Sum(s => s.Reload.Bytes):N0} bytes of weights{batch}")), chip);
+            FormattableString.Invariant($"{plan.Segments.Sum(s => s.Reload.Bytes):N0} bytes of weights{batch}{(added > 0 ? FormattableString.Invariant($", layers larger than the chip in {added} parts more") : "")}")), chip);
     }
 
     /// <summary>What whole chips take anyway, as far as the chip says.</summary>

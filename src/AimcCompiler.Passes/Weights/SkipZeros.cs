@@ -46,6 +46,14 @@ public static class SkipZeros
             return matrix;
         }
 
+        return Taken(matrix, rows, columns);
+    }
+
+    /// <summary>Some rows and columns of a matrix, the same in all groups.</summary>
+    internal static QuantizedMatrix Taken(QuantizedMatrix matrix, int[] rows, int[] columns, bool isPart = false)
+    {
+        KeptLines? Kept(KeptLines? kept, int total, int[] lines) =>
+            lines.Length == total ? kept : new KeptLines(kept?.Total ?? total, [.. lines.Select(l => KeptLines.Of(kept, l))]);
         return new QuantizedMatrix(
             matrix.Groups,
             rows.Length,
@@ -54,8 +62,9 @@ public static class SkipZeros
             matrix.Codes is { } codes ? Taken(matrix, codes, rows, columns) : null,
             matrix.Contents is { } contents ? Taken(matrix, contents, rows, columns) : null)
         {
-            KeptRows = rows.Length == matrix.Rows ? null : new KeptLines(matrix.Rows, [.. rows]),
-            KeptColumns = columns.Length == matrix.Columns ? null : new KeptLines(matrix.Columns, [.. columns]),
+            IsPart = isPart,
+            KeptRows = Kept(matrix.KeptRows, matrix.Rows, rows),
+            KeptColumns = Kept(matrix.KeptColumns, matrix.Columns, columns),
         };
     }
 

@@ -1,5 +1,6 @@
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
+using AimcCompiler.Ir;
 using AimcCompiler.Passes;
 using AimcCompiler.Reports;
 using AimcCompiler.Runtime;
@@ -184,13 +185,82 @@ public sealed class SegmentTests
         Assert.True(refusal.Alternatives[^1] is { Lever: "--share-tiles auto", Tiles: 1 });
     }
 
+    /// <summary>Seven of eight column blocks of three row blocks do not fit 8 tiles: four parts of two column blocks, whose columns have the bits of the whole.</summary>
     [Fact]
-    public void ALayerThatIsLargerThanTheChipIsNamed()
+    public void AMatrixThatIsLargerThanTheChipIsDividedBetweenColumns()
     {
-        var chip = Small(2);
-        var refusal = Assert.Throws<DiagnosticException>(() => AimcCompilation.Compile(Four().Import(), chip, new CompileOptions { Fallback = FallbackPolicy.Segments })).Diagnostics.Single();
-        Assert.Equal("impossible: layer 'matmul_a' alone needs 4 of 2 tiles", refusal.Alternatives[0].Detail);
+        var model = new TestModel().Input("x", 1, 5, 20).Weights("w", 20, 16).Weights("b", 16).Weights("v", 16, 4).Node("MatMul", "x w", "a").Node("Add", "a b", "c").Node("Relu", "c", "r").Node("MatMul", "r v", "y").Output("y");
+        CompileOptions options = new() { Fallback = FallbackPolicy.Segments, Sharing = TileSharing.Never };
+        var result = AimcCompilation.Compile(model.Import(), Small(8), options);
+        var program = result.Program;
+        Assert.Equal([4, 4, 4, 4, 4], program.Layers.Select(l => l.Columns));
+        Assert.Equal([true, true, true, true, false], program.Layers.Select(l => l.IsPart));
+        Assert.All(program.Layers.Take(4), l => Assert.Equal((20, 16), (l.Rows, l.ModelColumns)));
+        Assert.Equal(program.Layers.Length, program.Layers.Select(l => l.NoiseKey).Distinct().Count());
+        Assert.InRange(program.Segments, 5, 5);
+        Assert.Contains("in 3 parts more", Assert.Single(result.Alternatives, a => a.IsChosen).Detail, StringComparison.Ordinal);
+        Assert.Null(MappingReport.Of(program).Layers[0].Zeros);
+        AsTheWhole(model, program, 0);
+        StreamMachineTests.Same(program, Cases.Fast, 1);
+        Assert.Equal(Disassembler.Print(program), Disassembler.Print(AimcReader.Read(SampleProgram.Bytes(program), "small.aimc")));
+        Assert.True(TimingSimulator.Run(program, new TimingOptions()).IntervalS > 0);
+    }
+
+    /// <summary>Six row blocks, four tiles: two parts of three, whose sums are added behind the converters.</summary>
+    [Fact]
+    public void AColumnThatIsLargerThanTheChipIsDividedBetweenRows()
+    {
+        var model = new TestModel().Input("x", 1, 3, 45).Weights("w", 45, 2).Weights("v", 2, 2).Node("MatMul", "x w", "a").Node("Relu", "a", "r").Node("MatMul", "r v", "y").Output("y");
+        var program = AimcCompilation.Compile(model.Import(), Small(4), new CompileOptions { Fallback = FallbackPolicy.Segments, Sharing = TileSharing.Never }).Program;
+        Assert.Equal([24, 20, 2], program.Layers.Select(l => l.Rows)); // one row holds zeros alone
+        AsTheWhole(model, program, 0.1);
+        StreamMachineTests.Same(program, Cases.Fast, 1);
+    }
+
+    [Fact]
+    public void ConvolutionsAreDividedToo()
+    {
+        var model = new TestModel().Input("x", 1, 3, 6, 6).Weights("w", 12, 3, 3, 3).Weights("v", 2, 12, 1, 1).Node("Conv", "x w", "a", ("pads", new[] { 1, 1, 1, 1 })).Node("Relu", "a", "r").Node("Conv", "r v", "y").Output("y");
+        var program = AimcCompilation.Compile(model.Import(), Small(9), new CompileOptions { Fallback = FallbackPolicy.Segments, Sharing = TileSharing.Never }).Program;
+        Assert.Equal(3, program.Layers.Count(l => l.IsPart));
+        AsTheWhole(model, program, 0);
+        StreamMachineTests.Same(program, Cases.Fast, 1);
+    }
+
+    /// <summary>Rows of 8, columns of 2 to a tile.</summary>
+    [Theory]
+    [InlineData(20, 16, 8, 20, 4, 4)] // three row blocks: two column blocks at a time
+    [InlineData(45, 2, 4, 24, 2, 2)] // six row blocks of one column block: three at a time
+    [InlineData(45, 6, 4, 24, 2, 6)]
+    [InlineData(45, 6, 100, 0, 0, 0)] // fits
+    [InlineData(800, 100, 4, 0, 0, 0)] // 25 x 50 parts
+    public void PartsAreAsFewAsFit(int rows, int columns, int tiles, int partRows, int partColumns, int parts)
+    {
+        QuantizedMatrix matrix = new(1, rows, columns, [1], new short[rows * columns], null);
+        LayerDivision? expected = parts == 0 ? null : new LayerDivision(partRows, partColumns, parts);
+        Assert.Equal(expected, LayerDivision.Of(matrix, new TileGeometry(Small(1).Tile), tiles));
+    }
+
+    [Fact]
+    public void ALayerThatIsLargerThanTheChipAndNotDividedIsNamed()
+    {
+        var model = s_models["a recurrence"];
+        var refusal = Assert.Throws<DiagnosticException>(() => AimcCompilation.Compile(model.Import(), Small(1), new CompileOptions { Fallback = FallbackPolicy.Segments, Sharing = TileSharing.Never })).Diagnostics.Single();
+        Assert.StartsWith("impossible: layer 'lstm", refusal.Alternatives[0].Detail, StringComparison.Ordinal);
+        Assert.Contains("of 1 tiles and is not divided", refusal.Alternatives[0].Detail, StringComparison.Ordinal);
         Assert.DoesNotContain("--fallback segments", refusal.Levers);
+    }
+
+    private static void AsTheWhole(TestModel model, MappedProgram program, double tolerance)
+    {
+        var whole = AimcCompilation.Compile(model.Import(), program.Chip, new CompileOptions { Chips = null }).Program;
+        using Session one = new(whole, Cases.Ideal);
+        using Session pieces = new(program, Cases.Ideal);
+        var inputs = StreamMachineTests.Inputs(program, 1);
+        float[] expected = one.Run(inputs)[0].ToFloats();
+        float[] actual = pieces.Run(inputs)[0].ToFloats();
+        double largest = expected.Max(Math.Abs);
+        Assert.All(expected.Zip(actual), v => Assert.InRange(v.Second, v.First - (tolerance * largest), v.First + (tolerance * largest)));
     }
 
     /// <summary>Layers of 4, 4, 3 and 1 tiles.</summary>
@@ -208,7 +278,11 @@ public sealed class SegmentTests
         {
             try
             {
-                return AimcCompilation.Compile(model.Import(), Small(tiles), options).Program;
+                var program = AimcCompilation.Compile(model.Import(), Small(tiles), options).Program;
+                if (!program.Layers.Any(l => l.IsPart))
+                {
+                    return program;
+                }
             }
             catch (DiagnosticException e) when (e.Diagnostics[0].Descriptor == Descriptors.ChipTooSmall)
             {
