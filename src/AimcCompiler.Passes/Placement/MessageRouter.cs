@@ -10,11 +10,11 @@ internal sealed class MessageRouter
     /// <summary>Of minimal paths, and again of detours.</summary>
     private const int MostRounds = 60;
 
-    /// <summary>Rounds without a lower load that end the search.</summary>
-    private const int Patience = 5;
+    /// <summary>Rounds without a load that is lower by a hundredth that end the search.</summary>
+    private const int Patience = 4;
 
     /// <summary>The search ends where the most loaded link carries no more than this times the bound of the cuts.</summary>
-    private const double Near = 1.15;
+    private const double Near = 1.2;
 
     /// <summary>Links that are so full of the fullest are relieved.</summary>
     private const double Full = 0.95;
@@ -238,7 +238,7 @@ internal sealed class MessageRouter
 
             if (_loads.Max() is var now && now < best)
             {
-                idle = now < 0.999 * best ? -1 : idle;
+                idle = now < 0.99 * best ? -1 : idle;
                 best = now;
                 kept = Trees();
             }

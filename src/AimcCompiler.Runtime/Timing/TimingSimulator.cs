@@ -59,6 +59,7 @@ public static class TimingSimulator
             program.ModelName,
             $"has no schedule: {program.NotScheduled ?? "it was compiled before there were schedules"}",
             "aimc compile ... --dim NAME=N where a dimension is open",
+            "--set core.buffer_kib=N where buffers are too small",
             "compile it again");
 
     private static TimingResult Run(ScheduleFacts facts, MappedProgram program, TimingOptions options, CancellationToken cancellation)
