@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using AimcCompiler.Core;
-using AimcCompiler.Ir;
-using AimcCompiler.Onnx;
 using AimcCompiler.Passes;
 using AimcCompiler.Reports;
 using Xunit.Abstractions;
@@ -64,7 +62,7 @@ public sealed class PimcompTests(ITestOutputHelper output)
     [InlineData("light_vgg19")]
     public void LinksAreNearTheBestCut(string name)
     {
-        var program = AimcCompilation.Compile(Import(name), ChipReader.Read("pimcomp"), s_options).Program;
+        var program = AimcCompilation.Compile(DrawnNetworks.Import(name), ChipReader.Read("pimcomp"), s_options).Program;
         var noc = BoundSurvey.Of(program).Single(b => b.Name == "noc");
         var channels = program.Schedule!.Channels;
         output.WriteLine(FormattableString.Invariant($"{name}: most loaded link {1e6 * noc.Achieved:F2} us, cut bound {1e6 * noc.Value:F2} us ({noc.Achieved / noc.Value:F3}, {noc.Why}); {channels.Count(c => !c.Turns.IsEmpty)} of {channels.Length} channels take several paths, {channels.Where(c => !c.Turns.IsEmpty).Sum(c => c.Paths)} in all"));
@@ -91,30 +89,12 @@ public sealed class PimcompTests(ITestOutputHelper output)
     private static (StageGraph Stages, ChipCapacity Capacity) Stages(string name, ChipDescription chip)
     {
         DiagnosticBag diagnostics = new();
-        var simple = FoldBatchNorm.Run(InlineBranches.Run(FoldConstants.Run(Import(name))));
+        var simple = FoldBatchNorm.Run(InlineBranches.Run(FoldConstants.Run(DrawnNetworks.Import(name))));
         var typed = ExpandMvms.Run(Calibrate.InferTypes(ExpandMvms.Run(simple, s_options), s_options, diagnostics), s_options);
         var lowered = LowerToMvm.Run(PartitionGraph.Run(FreeBatch.Run(Calibrate.Run(typed, s_options), s_options), s_options, diagnostics), chip, s_options, diagnostics);
         var split = SplitWeights.Run(SliceBits.Run(Encode.Run(QuantizeWeights.Run(lowered, chip), chip)), chip, s_options);
         var staged = FindStages.Run(split, chip);
         Assert.Null(staged.NotScheduled);
         return (staged.Stages!, ChipCapacity.Of(chip, 1));
-    }
-
-    private static Graph Import(string name)
-    {
-        string file = Path.Combine(Path.GetTempPath(), $"aimc-{Guid.NewGuid():N}.onnx");
-        try
-        {
-            using (var stream = File.Create(file))
-            {
-                Reseeder.Reseed(Path.Combine(SharedFolder.Folder, "models", "onnx", $"{name}.onnx"), 1).WriteTo(stream);
-            }
-
-            return OnnxImporter.Import(file);
-        }
-        finally
-        {
-            File.Delete(file);
-        }
     }
 }

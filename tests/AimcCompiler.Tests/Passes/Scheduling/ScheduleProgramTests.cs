@@ -1,6 +1,5 @@
 using AimcCompiler.Binary;
 using AimcCompiler.Core;
-using AimcCompiler.Ir;
 using AimcCompiler.Onnx;
 using AimcCompiler.Passes;
 using AimcCompiler.Runtime;
@@ -179,7 +178,7 @@ public sealed class ScheduleProgramTests(ITestOutputHelper output)
                 watch.Restart();
             },
         };
-        var program = AimcCompilation.Compile(Imported(name), ChipReader.Read("pimcomp"), options).Program;
+        var program = AimcCompilation.Compile(DrawnNetworks.Import(name), ChipReader.Read("pimcomp"), options).Program;
         options.Progress("");
         var schedule = program.Schedule!;
         output.WriteLine(FormattableString.Invariant(
@@ -230,25 +229,6 @@ public sealed class ScheduleProgramTests(ITestOutputHelper output)
         var program = Compile("a residual", ChipReader.Read("tiny", ["core.buffer_kib=0.05"]));
         Assert.Null(program.Schedule);
         Assert.Contains("the buffer of core", program.NotScheduled, StringComparison.Ordinal);
-    }
-
-    /// <summary>A network of the folder beside, with drawn weights.</summary>
-    private static Graph Imported(string name)
-    {
-        string file = Path.GetTempFileName();
-        try
-        {
-            using (var stream = File.Create(file))
-            {
-                Reseeder.Reseed(Path.Combine(SharedFolder.Folder, "models", "onnx", $"{name}.onnx"), 1).WriteTo(stream);
-            }
-
-            return OnnxImporter.Import(file);
-        }
-        finally
-        {
-            File.Delete(file);
-        }
     }
 
     private static MappedProgram Compile(string model, ChipDescription chip) => AimcCompilation.Compile(Models[model].Import(), chip, new CompileOptions { Chips = null }).Program;

@@ -1,9 +1,8 @@
-using AimcCompiler.Binary;
 using AimcCompiler.Core;
-using AimcCompiler.Onnx;
 using AimcCompiler.Passes;
 using AimcCompiler.Reports;
 using AimcCompiler.Runtime;
+using AimcCompiler.Tests.Passes;
 using Xunit.Abstractions;
 
 namespace AimcCompiler.Tests.Runtime.Timing;
@@ -23,30 +22,12 @@ public sealed class NetworkIntervalTests(ITestOutputHelper output)
     [InlineData("light_vgg19")]
     public void SteadyIntervalsAreNearTheLargestBound(string name)
     {
-        var program = Compile(name);
+        var program = AimcCompilation.Compile(DrawnNetworks.Import(name), ChipReader.Read("pimcomp"), s_options).Program;
         var result = TimingSimulator.Run(program, new TimingOptions { HasStalls = false });
         Assert.True(result.IsSteady);
         LowerBound[] bounds = [.. BoundSurvey.Of(program, result.IntervalS, result.LatencyS).Where(b => b is { Limits: "interval", Value: not null })];
         double largest = bounds.Max(b => b.Value!.Value);
         output.WriteLine(FormattableString.Invariant($"{name}: {result.IntervalS * 1e6:F1} us ({result.IntervalFrom}, {result.Inferences} inferences), largest bound {largest * 1e6:F1} us ({result.IntervalS / largest:F3})"));
         Assert.InRange(result.IntervalS!.Value, largest, 1.25 * largest);
-    }
-
-    private static MappedProgram Compile(string name)
-    {
-        string file = Path.Combine(Path.GetTempPath(), $"aimc-{Guid.NewGuid():N}.onnx");
-        try
-        {
-            using (var stream = File.Create(file))
-            {
-                Reseeder.Reseed(Path.Combine(SharedFolder.Folder, "models", "onnx", $"{name}.onnx"), 1).WriteTo(stream);
-            }
-
-            return AimcCompilation.Compile(OnnxImporter.Import(file), ChipReader.Read("pimcomp"), s_options).Program;
-        }
-        finally
-        {
-            File.Delete(file);
-        }
     }
 }
