@@ -25,7 +25,7 @@ internal static class SegmentSurvey
         segments.Aggregate((double?)0, (sum, s) => sum + (s.ReloadS ?? 0) + Math.Max(s.LatencyS ?? 0, s.IntervalS ?? 0) + ((batch - 1) * s.IntervalS)) / batch;
 
     /// <summary>One inference through all segments, with all loads.</summary>
-    public static double? LatencyS(ImmutableArray<SegmentReport> segments) => segments.Aggregate((double?)0, (sum, s) => sum + (s.ReloadS ?? 0) + s.LatencyS);
+    public static double? LatencyS(ImmutableArray<SegmentReport> segments) => IntervalS(segments, 1);
 
     private static SegmentReport Of(MappedProgram program, int segment)
     {

@@ -136,6 +136,7 @@ public sealed class SegmentTests
         Assert.Equal(program.Segments, report.Segments.Length);
         Assert.Equal(time.Segments.Select(s => s.ReloadS), report.Segments.Select(s => s.ReloadS));
         Assert.InRange(1 / report.Estimate.ThroughputPerS!.Value, sum / batch / 3, sum / batch * 1.000001);
+        Assert.InRange(report.Estimate.LatencyS!.Value * report.Estimate.ThroughputPerS.Value, 1 - 1e-9, batch);
     }
 
     [Fact]
