@@ -49,6 +49,33 @@ public static partial class ProgramVerifier
         return worst;
     }
 
+    private static void VerifyConversions(MappedProgram program)
+    {
+        TileDescription tile = program.Chip.Tile;
+        var encoding = WeightEncoding.Of(tile);
+        if (!encoding.HasFlip || encoding.IsAnalog || tile.Adc.Range != AdcRange.Granular || tile.Adc.Bits is not { } bits)
+        {
+            return;
+        }
+
+        long limit = (1L << bits) - 1;
+        List<MappedLayer> bounded = [];
+        foreach (MappedLayer layer in program.Layers)
+        {
+            var input = InputEncoding.Of(tile.Input, layer.InputIsNonNegative);
+            long promised = Math.Max((long)tile.Rows * encoding.MaxLevel / 2, encoding.HasUnitColumn ? tile.Rows : 0) * LargestDrive(tile, input);
+            if (!input.HasSignedPulses && promised <= limit)
+            {
+                bounded.Add(layer);
+            }
+        }
+
+        foreach (var (layer, worst) in bounded.Zip(WorstColumnSums(program, bounded)))
+        {
+            Check(worst <= limit, $"{NameOf(layer)} has a column sum of {worst}, the ADC of {bits} bits takes {limit}");
+        }
+    }
+
     private static long WorstColumnSum(TileDescription tile, WeightEncoding encoding, LevelTable table, MappedLayer layer)
     {
         var input = InputEncoding.Of(tile.Input, layer.InputIsNonNegative);
