@@ -10,11 +10,12 @@ namespace AimcCompiler.Binary;
 /// <item>Stages: <see cref="VerifyStages"/>; analog ones name the layers of the program, each once, with its copies, vectors and columns; digital ones name partitions; inputs and outputs of the
 /// program are values.</item>
 /// <item>Row groups: every block of every copy is in one of them, on tiles of its core.</item>
-/// <item>Buffers: counts are counts, each lies inside the buffer of its core and overlaps no other.</item>
+/// <item>Buffers: counts are counts, each lies inside the buffer of its core.</item>
 /// <item>Channels: every hop begins where the one before it ends, the tree reaches the receivers and nobody else, one stream sends.</item>
 /// <item>Drives: one stream drives a row group with every vector of its copy, once and in order; one adds what it drives, in the order of the layer's blocks where order matters.</item>
 /// <item>Results: every vector is finished once and goes to the home of its row; every row of every buffer comes once.</item>
 /// <item>Windows: a stream awaits what its stage reads, through the stage's windows, on its own core, and releases all of it at its end.</item>
+/// <item>Addresses: two buffers share a byte only where one inference is under way at a time and <see cref="BufferLives"/> shows that one is over before the other begins.</item>
 /// <item>Liveness (<see cref="FindDeadlock"/>): run on counts, two inferences end.</item>
 /// </list></summary>
 public static partial class ScheduleVerifier
@@ -35,7 +36,7 @@ public static partial class ScheduleVerifier
         return chip.Mesh is { } mesh ? (long)mesh.Rows * mesh.Columns * chips : chips;
     }
 
-    /// <summary>1 to 8; nothing where there is no schedule.</summary>
+    /// <summary>1 to 9; nothing where there is no schedule.</summary>
     /// <exception cref="InvalidIrException">An invariant is broken; the message names the entity and the bound.</exception>
     public static void Verify(MappedProgram program)
     {
@@ -59,7 +60,7 @@ public static partial class ScheduleVerifier
         }
     }
 
-    /// <summary>9: runs the streams of a valid schedule on counts.</summary>
+    /// <summary>10: runs the streams of a valid schedule on counts.</summary>
     /// <param name="schedule">Valid.</param>
     /// <param name="inferences">How many follow each other.</param>
     /// <returns>Null = all end; else who does not and what each waits for.</returns>
@@ -69,7 +70,7 @@ public static partial class ScheduleVerifier
         return new TokenRun(schedule, inferences).Run();
     }
 
-    /// <summary>1 to 9.</summary>
+    /// <summary>1 to 10.</summary>
     /// <exception cref="InvalidIrException">An invariant is broken.</exception>
     public static void VerifyAndRun(MappedProgram program)
     {
@@ -104,6 +105,7 @@ public static partial class ScheduleVerifier
             VerifyDrives();
             VerifyResults();
             VerifyWindows();
+            VerifyAddresses();
         }
 
         private void CheckCore(int core, string what) => Check(core >= 0 && core < Cores, $"{what} is on core {core}, there are {Cores}");
@@ -315,14 +317,30 @@ public static partial class ScheduleVerifier
 
             long rows = schedule.Buffers.Sum(b => (long)b.Capacity);
             Check(rows <= MaximumBufferedRows, $"the buffers have room for {rows} rows, at most {MaximumBufferedRows} are taken");
+        }
+
+        /// <summary>Where one inference is under way at a time, buffers that are never in use together may share bytes.</summary>
+        private void VerifyAddresses()
+        {
+            BufferLives? lives = null;
             foreach (var onCore in Enumerable.Range(0, schedule.Buffers.Length).GroupBy(b => (schedule.Buffers[b].Core, schedule.Buffers[b].Segment)))
             {
-                int before = -1;
-                foreach (int b in onCore.OrderBy(b => schedule.Buffers[b].Address))
+                List<int> before = [];
+                int[] own = [.. onCore.OrderBy(b => schedule.Buffers[b].Address)];
+                foreach (int b in own)
                 {
-                    long end = before < 0 ? 0 : schedule.Buffers[before].Address + (schedule.Buffers[before].Capacity * schedule.Buffers[before].RowBytes);
-                    Check(end <= schedule.Buffers[b].Address, $"buffers {before} and {b} share byte {schedule.Buffers[b].Address} of core {onCore.Key.Core}");
-                    before = b;
+                    before.RemoveAll(o => schedule.Buffers[o].Address + (schedule.Buffers[o].Capacity * schedule.Buffers[o].RowBytes) <= schedule.Buffers[b].Address);
+                    foreach (int other in before)
+                    {
+                        Check(!schedule.Overlaps, $"buffers {other} and {b} share byte {schedule.Buffers[b].Address} of core {onCore.Key.Core}");
+                        Check(own.Length <= BufferLives.MaximumSharing, $"core {onCore.Key.Core} has {own.Length} buffers, among at most {BufferLives.MaximumSharing} some may share bytes");
+                        lives ??= new BufferLives(schedule);
+                        Check(
+                            lives.MayShare(other, b),
+                            $"buffers {other} and {b} share byte {schedule.Buffers[b].Address} of core {onCore.Key.Core}, and nothing in the streams makes one of them wait for the end of the other");
+                    }
+
+                    before.Add(b);
                 }
             }
         }

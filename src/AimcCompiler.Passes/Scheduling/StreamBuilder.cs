@@ -37,11 +37,36 @@ internal sealed class StreamBuilder
     public ProgramSchedule? Build(out string? tooSmall)
     {
         PlanBuffers();
+        AddSources();
+        for (int s = 0; s < _graph.Stages.Length; s++)
+        {
+            if (_graph.Stages[s].Matrix is not null)
+            {
+                AddAnalog(s);
+            }
+            else
+            {
+                AddDigital(s);
+            }
+        }
+
+        AddSinks();
+        ProgramSchedule planned = new()
+        {
+            Target = _mapping.Target,
+            Overlaps = _mapping.Target != MappingTarget.Latency,
+            Stages = _graph,
+            Mapping = _mapping,
+            Buffers = [.. _buffers],
+            Channels = [.. _channels],
+            Streams = [.. _streams.OrderBy(s => s.Core)],
+        };
+        var lives = planned.Overlaps ? null : new BufferLives(planned);
         ImmutableArray<RowBuffer>? sized = null;
         tooSmall = null;
         foreach (var slack in Enum.GetValues<Slack>().Where(s => s != Slack.Periodic || _mapping.Target == MappingTarget.Throughput))
         {
-            sized = Sized(slack, out string? lack);
+            sized = Sized(slack, lives, out string? lack);
             tooSmall ??= lack;
             if (sized is not null)
             {
@@ -57,30 +82,7 @@ internal sealed class StreamBuilder
             return null;
         }
 
-        AddSources();
-        for (int s = 0; s < _graph.Stages.Length; s++)
-        {
-            if (_graph.Stages[s].Matrix is not null)
-            {
-                AddAnalog(s);
-            }
-            else
-            {
-                AddDigital(s);
-            }
-        }
-
-        AddSinks();
-        return new ProgramSchedule
-        {
-            Target = _mapping.Target,
-            Overlaps = _mapping.Target != MappingTarget.Latency,
-            Stages = _graph,
-            Mapping = _mapping,
-            Buffers = sized.Value,
-            Channels = Routed(),
-            Streams = [.. _streams.OrderBy(s => s.Core)],
-        };
+        return planned with { Buffers = sized.Value, Channels = Routed() };
     }
 
     /// <summary>Room beyond what the order of demand takes; the most first.</summary>
@@ -233,7 +235,10 @@ internal sealed class StreamBuilder
         return isStrided ? _readBuffers[(core, input.Value, home, homes)] : _readBuffers[(core, input.Value, 0, 1)];
     }
 
-    private ImmutableArray<RowBuffer>? Sized(Slack slack, out string? lack)
+    /// <param name="slack">Room beyond the least.</param>
+    /// <param name="lives">Which buffers may share addresses; null = none.</param>
+    /// <param name="lack">What is too small.</param>
+    private ImmutableArray<RowBuffer>? Sized(Slack slack, BufferLives? lives, out string? lack)
     {
         int[] ahead = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s => slack == Slack.None || _graph.Stages[s].Loop is not null ? 0 : AheadOf(s))];
         int[] lags = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s =>
@@ -241,7 +246,6 @@ internal sealed class StreamBuilder
         var peaks = RowDemand.Peaks(_graph, ahead, lags);
         var periodic = slack == Slack.Periodic ? PeriodicRoom.Of(_graph, _mapping, _capacity) : null;
         lack = null;
-        Dictionary<int, long> ends = [];
         var sized = ImmutableArray.CreateBuilder<RowBuffer>(_buffers.Count);
         foreach (var (buffer, index) in _buffers.Select((b, i) => (b, i)))
         {
@@ -263,8 +267,7 @@ internal sealed class StreamBuilder
                 rows = Math.Min(rows, 2 * _graph.Values[buffer.Value].Rows);
             }
 
-            sized.Add(buffer with { Capacity = rows, Address = ends.GetValueOrDefault(buffer.Core) });
-            ends[buffer.Core] = ends.GetValueOrDefault(buffer.Core) + (rows * buffer.RowBytes);
+            sized.Add(buffer with { Capacity = rows });
         }
 
         if (sized.Sum(b => (long)b.Capacity) is > ScheduleVerifier.MaximumBufferedRows and var all)
@@ -273,6 +276,7 @@ internal sealed class StreamBuilder
             return null;
         }
 
+        var ends = Place(sized, lives);
         if (_capacity.BufferBytes is { } limit && ends.Where(e => e.Value > limit).OrderByDescending(e => e.Value).ToList() is [var worst, ..] over)
         {
             var largest = sized.Where(b => b.Core == worst.Key).MaxBy(b => b.Capacity * b.RowBytes)!;
@@ -282,6 +286,30 @@ internal sealed class StreamBuilder
         }
 
         return sized.MoveToImmutable();
+    }
+
+    /// <summary>Gives buffers their addresses.</summary>
+    /// <returns>Where the last of each core ends.</returns>
+    private static Dictionary<int, long> Place(ImmutableArray<RowBuffer>.Builder buffers, BufferLives? lives)
+    {
+        Dictionary<int, long> ends = [];
+        foreach (var onCore in Enumerable.Range(0, buffers.Count).GroupBy(b => buffers[b].Core))
+        {
+            int[] own = [.. onCore];
+            long[] bytes = [.. own.Select(b => buffers[b].Capacity * buffers[b].RowBytes)];
+            bool shares = lives is not null && own.Length <= BufferLives.MaximumSharing;
+            long[] addresses = shares ? BufferLayout.Of(bytes, (one, other) => lives!.MayShare(own[one], own[other])) : new long[own.Length];
+            long end = 0;
+            for (int i = 0; i < own.Length; i++)
+            {
+                buffers[own[i]] = buffers[own[i]] with { Address = shares ? addresses[i] : end };
+                end = shares ? Math.Max(end, addresses[i] + bytes[i]) : end + bytes[i];
+            }
+
+            ends.Add(onCore.Key, end);
+        }
+
+        return ends;
     }
 
     /// <summary>More rows for a reader that takes a whole value and works on it for more than one row.</summary>
