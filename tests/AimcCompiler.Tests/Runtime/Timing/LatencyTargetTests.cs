@@ -40,11 +40,7 @@ public sealed class LatencyTargetTests(ITestOutputHelper output)
     /// <param name="name">Model in the shared folder.</param>
     [SharedTheory]
     [Trait("Category", "Long")]
-    [InlineData("light_bvlc_alexnet")]
-    [InlineData("light_inception_v1")]
-    [InlineData("light_resnet50")]
-    [InlineData("light_squeezenet")]
-    [InlineData("light_vgg19")]
+    [MemberData(nameof(DrawnNetworks.OfPimcomp), MemberType = typeof(DrawnNetworks))]
     public void OneInferenceOfALargeNetworkIsSoonest(string name) => IsSoonest(DrawnNetworks.Import(name), ChipReader.Read("pimcomp"), name, [MappingTarget.Throughput]);
 
     private void IsSoonest(Graph graph, ChipDescription chip, string name, MappingTarget[] others)
@@ -60,7 +56,7 @@ public sealed class LatencyTargetTests(ITestOutputHelper output)
 
     private static double LatencyS(Graph graph, ChipDescription chip, MappingTarget target)
     {
-        var program = AimcCompilation.Compile(graph, chip, new CompileOptions { Target = target, SharesWeights = false, Zeros = ZeroPolicy.Program }).Program;
+        var program = AimcCompilation.Compile(graph, chip, DrawnNetworks.AsPimcomp with { Target = target }).Program;
         return TimingSimulator.Run(program, new TimingOptions { Inferences = 1, HasStalls = false }).LatencyS!.Value;
     }
 }
