@@ -6,7 +6,7 @@ namespace AimcCompiler.Binary;
 internal static class AimcFormat
 {
     /// <summary>The newest version this code reads, and the one it writes.</summary>
-    public const uint Version = 5;
+    public const uint Version = 6;
 
     /// <summary>The first version whose chip descriptions have every field; in older ones what is absent is off.</summary>
     public const uint FirstWithWholeChip = 4;
