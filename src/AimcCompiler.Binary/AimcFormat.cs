@@ -6,7 +6,7 @@ namespace AimcCompiler.Binary;
 internal static class AimcFormat
 {
     /// <summary>The newest version this code reads, and the one it writes.</summary>
-    public const uint Version = 5;
+    public const uint Version = 6;
 
     /// <summary>The first version whose chip descriptions have every field; in older ones what is absent is off.</summary>
     public const uint FirstWithWholeChip = 4;
@@ -16,6 +16,9 @@ internal static class AimcFormat
 
     /// <summary>The first version whose programs may be on the tiles piece by piece.</summary>
     public const uint FirstWithSegments = 5;
+
+    /// <summary>The first version whose kernels may stand in their matrices at several shifts.</summary>
+    public const uint FirstWithShifts = 6;
 
     public const int Alignment = 64;
 

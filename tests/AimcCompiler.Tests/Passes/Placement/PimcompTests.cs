@@ -10,7 +10,7 @@ namespace AimcCompiler.Tests.Passes;
 [Trait("Category", "Long")]
 public sealed class PimcompTests(ITestOutputHelper output)
 {
-    private static readonly CompileOptions s_options = new() { Target = MappingTarget.Throughput, SharesWeights = false, Zeros = ZeroPolicy.Program };
+    private static readonly CompileOptions s_options = new() { Target = MappingTarget.Throughput, SharesWeights = false, Zeros = ZeroPolicy.Program, Shifts = ShiftPolicy.Never };
 
     [SharedTheory]
     [InlineData("light_bvlc_alexnet")]

@@ -11,7 +11,7 @@ namespace AimcCompiler.Tests.Runtime.Timing;
 [Trait("Category", "Long")]
 public sealed class NetworkIntervalTests(ITestOutputHelper output)
 {
-    private static readonly CompileOptions s_options = new() { Target = MappingTarget.Throughput, SharesWeights = false, Zeros = ZeroPolicy.Program };
+    private static readonly CompileOptions s_options = new() { Target = MappingTarget.Throughput, SharesWeights = false, Zeros = ZeroPolicy.Program, Shifts = ShiftPolicy.Never };
 
     /// <param name="name">Model in the shared folder.</param>
     [SharedTheory]
