@@ -25,7 +25,8 @@ internal static class ChooseShifts
     /// <returns>Null = nothing was weighed.</returns>
     public static ShiftPlan? Run(StagedGraph staged, ChipDescription chip, ChipCapacity capacity, CompileOptions options)
     {
-        if (options.Shifts == ShiftPolicy.Never || options.Target == MappingTarget.Tiles || capacity.Tiles is null || staged.Stages is not { } whole)
+        // A wider window drives pulses that a narrower one skips: how many is measured only afterwards.
+        if (options.Shifts == ShiftPolicy.Never || options.Target == MappingTarget.Tiles || capacity.Tiles is null || chip.Tile.Input.SkipsZeroPulses == true || staged.Stages is not { } whole)
         {
             return null;
         }
