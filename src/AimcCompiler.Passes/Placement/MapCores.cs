@@ -51,13 +51,20 @@ public static class MapCores
         return ChipCapacity.Of(chip, chips, [.. options.DeadTiles.Where(t => t < chip.TilesPerChip * chips)]);
     }
 
+    /// <summary>Row groups that fit cores, as the target wants them, those that share tiles put together.</summary>
+    internal static SharedStages Prepared(StageGraph whole, AnalogGraph<SplitMatrix> graph, TileDescription tile, ChipCapacity capacity, CompileOptions options)
+    {
+        var cut = CutRowGroups.ForCores(options.Target == MappingTarget.Latency ? CutRowGroups.ForLatency(whole, graph, capacity) : whole, graph, capacity);
+        return ShareRowGroups.Run(cut, graph, tile, capacity, options);
+    }
+
     /// <summary>What the target asks of: the interval that tiles, issues and what copies do not shorten allow, or an estimate of the latency.</summary>
     internal static long FigurePs(MappedStages mapped, ChipCapacity capacity)
     {
         var (graph, copies) = (mapped.Stages, mapped.Mapping.Replication.Copies);
         if (mapped.Mapping.Target == MappingTarget.Latency)
         {
-            return PipelineEstimate.Latency(graph, capacity, copies);
+            return PipelineEstimate.Latency(graph, capacity, copies, ChooseHomes.MostOf(graph, capacity));
         }
 
         var families = TileFamily.Of(graph);
@@ -80,8 +87,7 @@ public static class MapCores
     /// <returns>Null = they do not fit.</returns>
     internal static MappedStages? OnChips(StageGraph whole, AnalogGraph<SplitMatrix> graph, TileDescription tile, ChipCapacity capacity, CompileOptions options, PassRunner runner)
     {
-        var cut = CutRowGroups.ForCores(options.Target == MappingTarget.Latency ? CutRowGroups.ForLatency(whole, graph, capacity) : whole, graph, capacity);
-        var shared = ShareRowGroups.Run(cut, graph, tile, capacity, options);
+        var shared = Prepared(whole, graph, tile, capacity, options);
         var stages = shared.Stages;
         if (!PackCores.FitsWhole(TileFamily.Of(stages), capacity))
         {

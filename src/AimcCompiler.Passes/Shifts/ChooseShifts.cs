@@ -39,7 +39,7 @@ internal static class ChooseShifts
             return null;
         }
 
-        var unshifted = ShareRowGroups.Run(CutRowGroups.Run(whole, staged.Graph, capacity), staged.Graph, chip.Tile, capacity, options).Stages;
+        var unshifted = MapCores.Prepared(whole, staged.Graph, chip.Tile, capacity, options).Stages;
         long unshiftedPs = FigurePs(unshifted, capacity, options);
         long bestPs = unshiftedPs;
         ImmutableArray<FamilyWay> best = [];
@@ -71,7 +71,7 @@ internal static class ChooseShifts
 
         return options.Target == MappingTarget.Throughput
             ? Math.Max(ReplicateLayers.LeastInterval(families, capacity), OtherBound.Of(graph, capacity, families).Ps)
-            : PipelineEstimate.Latency(graph, capacity, ReplicateLayers.Run(graph, capacity, options).Copies);
+            : PipelineEstimate.Latency(graph, capacity, ReplicateLayers.Run(graph, capacity, options).Copies, ChooseHomes.MostOf(graph, capacity));
     }
 
     /// <summary>The choice of the least interval; for latency also that of a longer one, which has fewer copies.</summary>
