@@ -17,6 +17,9 @@ internal static class AimcFormat
     /// <summary>The first version whose programs may be on the tiles piece by piece.</summary>
     public const uint FirstWithSegments = 5;
 
+    /// <summary>The first version whose kernels may stand in their matrices at several shifts.</summary>
+    public const uint FirstWithShifts = 6;
+
     public const int Alignment = 64;
 
     public const int HashBytes = 32;

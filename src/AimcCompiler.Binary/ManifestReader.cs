@@ -34,6 +34,12 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             throw new InvalidIrException($"a file of version {version} says something of segments");
         }
 
+        if (version < AimcFormat.FirstWithShifts
+            && (manifest.Layers.Any(l => l.Convolution is { Shifts: not 0 }) || manifest.Schedule?.Stages.Any(s => s.Matrix is { Alternatives.Count: > 0 }) == true))
+        {
+            throw new InvalidIrException($"a file of version {version} says something of shifts");
+        }
+
         var program = new MappedProgram
         {
             Producer = manifest.Producer,
@@ -219,7 +225,10 @@ internal sealed class ManifestReader(IReadOnlyList<(SectionKind Kind, ReadOnlyMe
             Array(layer.Convolution.Dilations),
             Enum.IsDefined((AutoPad)(int)layer.Convolution.AutoPad)
                 ? (AutoPad)(int)layer.Convolution.AutoPad
-                : throw new InvalidIrException($"layer {Quoted.Of(layer.Name)} has the unknown automatic pads {(int)layer.Convolution.AutoPad}")),
+                : throw new InvalidIrException($"layer {Quoted.Of(layer.Name)} has the unknown automatic pads {(int)layer.Convolution.AutoPad}"))
+        {
+            Shifts = layer.Convolution.Shifts == 0 ? 1 : layer.Convolution.Shifts,
+        },
         _ => throw new InvalidIrException($"layer {Quoted.Of(layer.Name)} has no view of its input"),
     };
 

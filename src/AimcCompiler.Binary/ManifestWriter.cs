@@ -147,7 +147,7 @@ internal static class ManifestWriter
                 result.Matrix = new Proto.MatrixView { InputAxis = view.InputAxis, OutputAxis = view.OutputAxis };
                 break;
             case ConvolutionView view:
-                result.Convolution = new Proto.ConvolutionView { AutoPad = (Proto.AutoPad)(int)view.AutoPad };
+                result.Convolution = new Proto.ConvolutionView { AutoPad = (Proto.AutoPad)(int)view.AutoPad, Shifts = view.Shifts == 1 ? 0 : view.Shifts };
                 result.Convolution.Kernel.AddRange(view.Kernel);
                 result.Convolution.Strides.AddRange(view.Strides);
                 result.Convolution.PadsBegin.AddRange(view.PadsBegin);

@@ -163,6 +163,19 @@ public sealed record MappedLayer
     /// <summary>Outputs of one group of the model's matrix.</summary>
     public int ModelColumns => KeptColumns?.Total ?? Columns;
 
+    /// <summary>Weights that the model has for it: a kernel that stands in the matrix at several shifts counts once.</summary>
+    public long ModelWeights => View is ConvolutionView { Shifts: > 1 } view
+        ? ModelRows / view.Places().Length * (long)view.Kernel[^1] * OutputChannels
+        : (long)Groups * ModelRows * ModelColumns;
+
+    /// <summary>Channels, or elements along the axis, that it writes.</summary>
+    public long OutputChannels => (long)Groups * ModelColumns / (View is ConvolutionView view ? view.Shifts : 1);
+
+    /// <summary>Outputs of so many vectors, whole lines of them; one each without shifts.</summary>
+    /// <param name="vectors">Vectors.</param>
+    /// <param name="shape">Of its output, the length of a line known where kernels are shifted.</param>
+    public long OutputsOf(long vectors, ImmutableArray<long> shape) => View is ConvolutionView { Shifts: > 1 } view ? vectors / view.VectorsOf(shape[^1]) * shape[^1] : vectors;
+
     /// <summary>How the groups share tiles; Digital means: each group has its own.</summary>
     public required DepthwisePolicy Packing { get; init; }
 

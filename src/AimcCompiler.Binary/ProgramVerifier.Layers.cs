@@ -128,10 +128,12 @@ public static partial class ProgramVerifier
             Check(window <= layer.ModelRows, $"{name} has a window of {window} positions or more, its matrix {layer.ModelRows} rows");
         }
 
+        VerifyShifts(layer, view, output[^1], name);
+        window = view.Shifts == 1 ? window : window / view.Kernel[^1] * view.Places().Length;
         Check(layer.ModelRows % window == 0, $"{name} has {layer.ModelRows} rows, which is not a multiple of its window of {window}");
         long channels = layer.ModelRows / window;
         CheckDimension(input[1], layer.Groups * channels, $"{name} of {layer.Groups} groups of {channels} channels reads channels");
-        CheckDimension(output[1], (long)layer.Groups * layer.ModelColumns, $"{name} of {layer.Groups} groups of {layer.ModelColumns} columns writes channels");
+        CheckDimension(output[1], (long)layer.Groups * layer.ModelColumns / view.Shifts, $"{name} of {layer.Groups} groups of {layer.ModelColumns / view.Shifts} columns writes channels");
         CheckDimension(output[0], input[0], $"{name} reads a batch of {input[0]} and writes a batch");
         for (int i = 0; i < rank; i++)
         {
@@ -146,6 +148,26 @@ public static partial class ProgramVerifier
                 CheckDimension(output[i + 2], windows, $"{name} has {windows} windows along axis {i} and writes a dimension");
             }
         }
+    }
+
+    /// <summary>The last vector of a line drops what is beyond it, so the line must be known.</summary>
+    private static void VerifyShifts(MappedLayer layer, ConvolutionView view, long width, string name)
+    {
+        Check(view.Shifts is >= 1 and <= ConvolutionView.MostShifts, $"{name} has {view.Shifts} shifts, 1 to {ConvolutionView.MostShifts} are allowed");
+        if (view.Shifts == 1)
+        {
+            return;
+        }
+
+        Check(view.Kernel.Length >= 2, $"{name} has {view.Shifts} shifts along its only axis, which has no lines");
+        Check(layer.ModelColumns % view.Shifts == 0, $"{name} has {layer.ModelColumns} columns, which is not a multiple of its {view.Shifts} shifts");
+        Check(
+            ((view.Shifts - 1L) * view.Strides[^1]) + view.Reach(view.Kernel.Length - 1) <= int.MaxValue,
+            $"{name} has {view.Shifts} shifts by {view.Strides[^1]}, which reach beyond {int.MaxValue}");
+        Check(width >= view.Shifts, $"{name} has {view.Shifts} shifts and writes lines of {width}");
+        Check(
+            layer.VectorsPerInference % view.VectorsOf(width) == 0,
+            $"{name} takes {layer.VectorsPerInference} vectors, a line of {width} takes {view.VectorsOf(width)}");
     }
 
     private static void VerifyWeights(TileDescription tile, MappedLayer layer, string name)

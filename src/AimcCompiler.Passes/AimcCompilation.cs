@@ -30,6 +30,7 @@ public static class AimcCompilation
         ("partition-graph", "each node to tiles, digital units or host, with the reason"),
         ("lower-to-mvm", "each product to a weight matrix and a view of the input; recurrent operators to time loops"),
         ("quantize-weights", "weights to codes of the chip's bits, or contents of analog cells"),
+        ("shift-kernels", "for a target: kernels that stand in their matrices at several shifts, where choose-shifts says so"),
         ("skip-zeros", "rows and columns of zeros left out"),
         ("encode", "sign encoding: differential pair or offset"),
         ("slice-bits", "codes to digits that a cell can hold"),
@@ -37,6 +38,7 @@ public static class AimcCompilation
         ("find-stages", "layers and digital operators to a pipeline that passes rows"),
         ("divide-layers", "for --fallback segments: matrices that are larger than the chip to parts"),
         ("cut-segments", "for --fallback segments: what is on the tiles at a time"),
+        ("choose-shifts", "for a target: which kernels are shifted; the passes from shift-kernels on run again"),
         ("replicate-layers", "for a target: copies of every layer"),
         ("pack-cores", "for a target: row groups of all copies to cores, homes of values"),
         ("place-cores", "for a target: cores to places on the chip"),
@@ -84,7 +86,10 @@ public static class AimcCompilation
             // Before splitting: row blocks of a column share its scale, so that their partial sums add as integers.
             var quantized = runner.Run("quantize-weights", () => QuantizeWeights.Run(lowered, chip), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
             // After quantizing: what rounds to zero is zero.
-            var kept = runner.Run("skip-zeros", () => SkipZeros.Run(quantized, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+            AnalogGraph<QuantizedMatrix> Kept(AnalogGraph<QuantizedMatrix> graph) =>
+                runner.Run("skip-zeros", () => SkipZeros.Run(graph, options), g => IrVerifier.Verify(g, chip), IrPrinter.Print);
+
+            var kept = Kept(quantized);
             if (SkipZeros.NodesOfZeros(kept, options) is { IsEmpty: false } nothing)
             {
                 zeros = zeros.Union(nothing);
@@ -121,7 +126,27 @@ public static class AimcCompilation
             }
 
             // Copies have their cores before blocks have their tiles.
-            var mapped = MapCores.Run(staged, chip, options, runner);
+            MappedStages? mapped = null;
+            if (MapCores.CapacityFor(staged, chip, options) is { } capacity)
+            {
+                // After staging: what tiles and cores each layer leaves to the others says which shifts pay.
+                var (whole, plan) = (staged, runner.Run("choose-shifts", () => ChooseShifts.Run(staged, chip, capacity, options), _ => { }, p => ShiftPlan.Print(p, staged.Graph)));
+                if (plan is { Shifts.IsEmpty: false })
+                {
+                    staged = Staged(Kept(runner.Run("shift-kernels", () => ShiftKernels.Run(quantized, plan.Shifts), g => IrVerifier.Verify(g, chip), IrPrinter.Print)));
+                    mapped = MapCores.OnChips(staged.Stages!, staged.Graph, chip.Tile, capacity, options, runner);
+                }
+
+                // No worse than without.
+                if (mapped is null || MapCores.FigurePs(mapped, capacity) is var figure && figure > plan!.UnshiftedPs)
+                {
+                    var alone = MapCores.OnChips(whole.Stages!, whole.Graph, chip.Tile, capacity, options, runner);
+                    (staged, mapped) = mapped is null || (alone is not null && MapCores.FigurePs(alone, capacity) <= MapCores.FigurePs(mapped, capacity)) ? (whole, alone) : (staged, mapped);
+                }
+
+                (split, mapped) = (staged.Graph, mapped is null ? null : plan?.Note(mapped, staged.Graph) ?? mapped);
+            }
+
             placed = runner.Run(
                 "place-tiles", () => PlaceTiles.Run(split, chip, options, diagnostics, mapped, ways), p => VerifyPlaced(p, chip), p => IrPrinter.Print(p.Graph));
             if (placed.Unplaced.IsEmpty)

@@ -35,6 +35,14 @@ public enum ZeroPolicy
     Program,
 }
 
+/// <summary>Whether the kernels of convolutions stand in their matrices several times, shifted.</summary>
+public enum ShiftPolicy
+{
+    /// <summary>For throughput and latency, where it shortens them.</summary>
+    Auto,
+    Never,
+}
+
 /// <summary>What is mapped how; the user's choices (docs: cli.md).</summary>
 public sealed record CompileOptions
 {
@@ -67,6 +75,9 @@ public sealed record CompileOptions
 
     /// <summary>Layers with equal weights share their tiles.</summary>
     public bool SharesWeights { get; init; } = true;
+
+    /// <summary>Whether one vector gives several outputs of a convolution side by side.</summary>
+    public ShiftPolicy Shifts { get; init; } = ShiftPolicy.Auto;
 
     /// <summary>Whether weights that are zero take cells.</summary>
     public ZeroPolicy Zeros { get; init; } = ZeroPolicy.Skip;

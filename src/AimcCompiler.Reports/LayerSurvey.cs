@@ -26,7 +26,7 @@ internal sealed class LayerSurvey
         Tiles = Layer.Blocks.Select(b => b.Tile).Distinct().Count();
         CellsUsed = Layer.Blocks.Sum(CellsOf);
         CellsOfOneCopy = _copy.Sum(CellsOf);
-        Macs = (long)Layer.Groups * Layer.ModelRows * Layer.ModelColumns * Layer.VectorsPerInference;
+        Macs = Layer.ModelWeights * Layer.OutputsOf(Layer.VectorsPerInference, program.Values[Layer.Output].Shape);
         Weights = _copy.Sum(b => (long)b.Groups * b.RowCount * b.ColumnCount);
         Work = WorkOf(Layer.VectorsPerInference);
     }
@@ -124,7 +124,7 @@ internal sealed class LayerSurvey
         long fill = 0;
         for (int axis = view.Kernel.Length - 1; axis >= 0; axis--)
         {
-            long reach = ((view.Kernel[axis] - 1L) * view.Dilations[axis]) + (axis == view.Kernel.Length - 1 ? 1 : 0);
+            long reach = axis == view.Kernel.Length - 1 ? view.Places()[^1] + 1 : (view.Kernel[axis] - 1L) * view.Dilations[axis];
             fill += Math.Max(0, reach) * pixels;
             pixels *= shape[axis + 2];
         }

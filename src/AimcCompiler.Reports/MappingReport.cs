@@ -169,6 +169,9 @@ public sealed record LayerReport
 
     public required int Copies { get; init; }
 
+    /// <summary>Outputs side by side that one vector gives; more than one where its kernel stands on the tiles at several shifts.</summary>
+    public required int Shifts { get; init; }
+
     /// <summary>Bit slices of a weight.</summary>
     public required int Slices { get; init; }
 

@@ -29,7 +29,7 @@ internal static class MappingSurvey
         long cellsUsed = surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => s.CellsUsed);
         long analogMacs = surveys.Sum(s => s.Macs);
         long digitalMacs = DigitalMacs(program, analogMacs, out bool isEstimate);
-        long analogParameters = surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => (long)s.Layer.Groups * s.Layer.ModelRows * s.Layer.ModelColumns);
+        long analogParameters = surveys.Where(s => s.Layer.SharesTilesOf is null).Sum(s => s.Layer.ModelWeights);
         return new MappingReport
         {
             Producer = program.Producer,
@@ -102,6 +102,7 @@ internal static class MappingSurvey
             SharesTilesOf = layer.SharesTilesOf is { } owner ? program.Layers[owner].Name : null,
             IsRecurrent = survey.Work.IsSerial,
             Copies = layer.Copies,
+            Shifts = layer.View is ConvolutionView view ? view.Shifts : 1,
             Slices = new TileGeometry(tile).Slices,
             CellsUsed = survey.CellsUsed,
             Utilization = survey.CellsUsed / ((double)survey.Tiles * tile.Rows * tile.Columns),
@@ -196,6 +197,16 @@ internal static class MappingSurvey
         if (program.Chip.Tile.Input.SkipsZeroPulses == true && surveys.Any(s => s.Layer.DrivenPulses.IsEmpty))
         {
             yield return new FindingReport(null, "the chip skips zero pulses; how many pulses are zero is not known, and all count", [], "compile with --calibrate DATA");
+        }
+
+        string[] shifted = [.. layers.Where(l => l.Shifts > 1).Select(l => l.Name)];
+        if (shifted.Length > 0)
+        {
+            yield return new FindingReport(
+                null,
+                Text($"kernels of {shifted.Length} of {surveys.Length} layers stand on tiles at several shifts: an MVM gives up to {layers.Max(l => l.Shifts)} outputs side by side"),
+                [.. shifted],
+                "--shifts never puts each there once");
         }
 
         LayerReport[] sparse = [.. layers.Where(l => l.Zeros is not null)];

@@ -78,7 +78,7 @@ public static class TextReport
             ? Text($"lossless needs {lossless}{(layer.Adc.Bits < lossless ? ": it rounds or clips" : "")}")
             : "column sums are real numbers";
         Line(console, Text($"ADC         {BitsOf(layer.Adc.Bits)}, range {Name(layer.Adc.Range)}, {needs}; {Quantity.Count(layer.Adc.ConversionsPerMvm)} conversions per MVM"));
-        Line(console, Text($"work        {Quantity.Count(layer.MvmPerInference)} MVM per inference, {(layer.Copies == 1 ? "1 copy" : Text($"{layer.Copies} copies"))}, time {Time(layer.TimeNs)}, energy {Energy(layer.EnergyPj)}"));
+        Line(console, Text($"work        {Quantity.Count(layer.MvmPerInference)} MVM per inference{(layer.Shifts == 1 ? "" : Text($" of {layer.Shifts} outputs side by side"))}, {(layer.Copies == 1 ? "1 copy" : Text($"{layer.Copies} copies"))}, time {Time(layer.TimeNs)}, energy {Energy(layer.EnergyPj)}"));
         if (layer.IsRecurrent)
         {
             Line(console, "            one MVM after another, one a time step");

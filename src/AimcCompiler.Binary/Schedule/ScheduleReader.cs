@@ -101,6 +101,7 @@ internal static class ScheduleReader
         PartialSumBytes = matrix.PartialSumBytes,
         AddsExactly = matrix.AddsExactly,
         IsSerial = matrix.IsSerial,
+        Alternatives = [.. matrix.Alternatives.Select(o => new ShiftOption(o.Shifts, o.VectorsPerRow, o.Tiles, o.Issues, o.Rounds, o.OperationsPerVector))],
     };
 
     private static RowWindow ToWindow(Proto.RowWindow? window, string what) => window is null

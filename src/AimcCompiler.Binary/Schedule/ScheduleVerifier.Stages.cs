@@ -87,6 +87,7 @@ public static partial class ScheduleVerifier
         Check(
             matrix.SharesTilesOf is not { } owner || (owner >= 0 && owner < index && graph.Stages[owner].Matrix is { SharesTilesOf: null } its && its.Groups.Length == matrix.Groups.Length),
             $"{name} uses the tiles of stage {matrix.SharesTilesOf}, which is no earlier one with as many row groups of its own");
+        VerifyAlternatives(graph, matrix, name);
         Check(!matrix.Groups.IsDefaultOrEmpty, $"{name} has no row groups");
         long row = stage.Inputs.Max(i => graph.Values[i.Value].BytesPerRow);
         HashSet<int> blocks = [];
@@ -97,6 +98,26 @@ public static partial class ScheduleVerifier
             Check((group.Tiles == 0) == (group.SharedTile >= 0), $"{name} has a row group of {group.Tiles} tiles that {(group.SharedTile < 0 ? "shares none" : "shares one")}");
             Check(group.InputBytesPerRow >= 1 && group.InputBytesPerRow <= row, $"{name} has a row group that needs {group.InputBytesPerRow} bytes of a row of {row}");
         }
+    }
+
+    /// <summary>Counts that are counts, small enough that bounds can multiply them.</summary>
+    private static void VerifyAlternatives(StageGraph graph, MatrixDemand matrix, string name)
+    {
+        Check(!matrix.Alternatives.IsDefault && matrix.Alternatives.Length <= ConvolutionView.MostShifts, $"{name} has no list of alternatives, or more than {ConvolutionView.MostShifts}");
+        for (int i = 0; i < matrix.Alternatives.Length; i++)
+        {
+            var option = matrix.Alternatives[i];
+            Check(
+                option.Shifts is >= 1 and <= ConvolutionView.MostShifts && (i == 0 || option.Shifts > matrix.Alternatives[i - 1].Shifts),
+                $"{name} has {option.Shifts} shifts as alternative {i}, 1 to {ConvolutionView.MostShifts} in ascending order are allowed");
+            Check(
+                option is { VectorsPerRow: >= 1 and <= MaximumRows, Tiles: >= 1 and <= MaximumRows, Issues: >= 1 and <= MaximumRows, Rounds: >= 1 and <= MaximumRows, OperationsPerVector: >= 0 and <= MaximumRows },
+                $"{name} has an alternative of {option.Shifts} shifts whose counts are not 1 to {MaximumRows}");
+        }
+
+        Check(
+            matrix.SharesTilesOf is not { } owner || graph.Stages[owner].Matrix!.Alternatives.Select(o => o.Shifts).SequenceEqual(matrix.Alternatives.Select(o => o.Shifts)),
+            $"{name} has other alternatives than stage {matrix.SharesTilesOf}, whose tiles it uses");
     }
 
     private static string NameOf(Stage stage) => $"stage {Quoted.Of(stage.Name)}";

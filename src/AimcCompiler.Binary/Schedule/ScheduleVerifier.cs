@@ -178,7 +178,7 @@ public static partial class ScheduleVerifier
                 Check(
                     matrix.Columns == (long)layer.Groups * layer.Columns, $"{name} has {matrix.Columns} columns, its layer {layer.Groups} groups of {layer.Columns}");
                 Check(
-                    _graph.Values[stage.Output].ElementsPerRow == (long)matrix.VectorsPerRow * layer.Groups * layer.ModelColumns,
+                    _graph.Values[stage.Output].ElementsPerRow == layer.OutputsOf(matrix.VectorsPerRow, program.Values[layer.Output].Shape) * layer.OutputChannels,
                     $"{name} writes rows of {_graph.Values[stage.Output].ElementsPerRow} elements, {matrix.VectorsPerRow} vectors of {(long)layer.Groups * layer.ModelColumns} columns");
                 int owner = matrix.SharesTilesOf is { } shared ? _graph.Stages[shared].Unit : stage.Unit;
                 Check(

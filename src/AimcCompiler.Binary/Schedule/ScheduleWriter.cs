@@ -115,6 +115,15 @@ internal static class ScheduleWriter
             result.LatencyNs = latency;
         }
 
+        result.Alternatives.AddRange(matrix.Alternatives.Select(o => new Proto.ShiftOption
+        {
+            Shifts = o.Shifts,
+            VectorsPerRow = o.VectorsPerRow,
+            Tiles = o.Tiles,
+            Issues = o.Issues,
+            Rounds = o.Rounds,
+            OperationsPerVector = o.OperationsPerVector,
+        }));
         foreach (var group in matrix.Groups)
         {
             var entry = new Proto.RowGroup

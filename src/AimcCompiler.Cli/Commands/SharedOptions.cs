@@ -38,6 +38,9 @@ internal sealed class MappingOptions
     private readonly Option<string> _shareTiles = new Option<string>("--share-tiles") { Description = "Small matrices on one tile: where the chip is too small or the interval longer otherwise, never, or always", DefaultValueFactory = _ => "auto" }
         .AcceptOnlyFromAmong("auto", "never", "always");
 
+    private readonly Option<string> _shifts = new Option<string>("--shifts") { Description = "Several outputs of a convolution from one MVM, by kernels that stand on tiles shifted: for a throughput or latency target where it shortens that, or never", DefaultValueFactory = _ => "auto" }
+        .AcceptOnlyFromAmong("auto", "never");
+
     private readonly Option<string> _zeros = new Option<string>("--zeros") { Description = "Rows, columns and blocks of zeros: left out, or programmed as other weights are", DefaultValueFactory = _ => "skip" }
         .AcceptOnlyFromAmong("skip", "program");
 
@@ -68,7 +71,7 @@ internal sealed class MappingOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _fix, _analog, _digital, _fallback, _segmentBatch, _depthwise, _analogEmbedding, _equalWeights, _target, _shareTiles, _zeros, _mapSeed, _mapEffort, _deadTiles })
+        foreach (var option in new Option[] { Chip, _set, _chips, _calibrate, _inputRange, _dim, _fix, _analog, _digital, _fallback, _segmentBatch, _depthwise, _analogEmbedding, _equalWeights, _target, _shareTiles, _shifts, _zeros, _mapSeed, _mapEffort, _deadTiles })
         {
             command.Options.Add(option);
         }
@@ -76,7 +79,7 @@ internal sealed class MappingOptions
 
     /// <summary>The mapping options that the user gave and that only a compile can follow.</summary>
     public IEnumerable<string> Given(ParseResult parsed) =>
-        new Option[] { Chip, _set, _chips, _dim, _fix, _analog, _digital, _fallback, _segmentBatch, _depthwise, _analogEmbedding, _equalWeights, _target, _shareTiles, _zeros, _mapSeed, _mapEffort, _deadTiles }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
+        new Option[] { Chip, _set, _chips, _dim, _fix, _analog, _digital, _fallback, _segmentBatch, _depthwise, _analogEmbedding, _equalWeights, _target, _shareTiles, _shifts, _zeros, _mapSeed, _mapEffort, _deadTiles }.Where(o => parsed.GetResult(o) is { Implicit: false }).Select(o => o.Name);
 
     public double InputQuantile(ParseResult parsed) => Quantile(parsed.GetValue(_inputRange)!);
 
@@ -106,6 +109,7 @@ internal sealed class MappingOptions
         SharesWeights = parsed.GetValue(_equalWeights) == "share",
         Target = Enum.Parse<MappingTarget>(parsed.GetValue(_target)!, ignoreCase: true),
         Sharing = parsed.GetValue(_shareTiles) switch { "never" => TileSharing.Never, "always" => TileSharing.Always, _ => TileSharing.WhenNeeded },
+        Shifts = parsed.GetValue(_shifts) == "never" ? ShiftPolicy.Never : ShiftPolicy.Auto,
         Zeros = parsed.GetValue(_zeros) == "program" ? ZeroPolicy.Program : ZeroPolicy.Skip,
         Seed = parsed.GetValue(_mapSeed),
         Effort = parsed.GetValue(_mapEffort) is >= 0 and <= 1000 and var effort

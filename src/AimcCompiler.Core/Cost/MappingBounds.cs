@@ -11,11 +11,11 @@ public static class MappingBounds
     /// <summary>Rows of a stage at which the rows that must be there are looked at.</summary>
     private const int RowsLookedAt = 8;
 
-    /// <summary>Tiles of one copy of everything: whole row groups, tiles that several share once.</summary>
+    /// <summary>Tiles of one copy of everything: whole row groups, tiles that several share once, as few shifts as take the fewest.</summary>
     public static long Tiles(StageGraph graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        return OfTiles(graph).Sum(s => s.Matrix!.Tiles)
+        return OfTiles(graph).Sum(s => s.Matrix!.Alternatives.Select(o => o.Tiles).Append(s.Matrix.Tiles).Min())
             + OfTiles(graph).SelectMany(s => s.Matrix!.Groups).Select(g => g.SharedTile).Where(t => t >= 0).Distinct().LongCount();
     }
 
@@ -34,7 +34,7 @@ public static class MappingBounds
         return Math.Max(bound, L2(blocks.Where(b => 2L * b.Rows > rows).Select(b => b.Columns), columns));
     }
 
-    /// <summary>Least interval at which the row groups of as many copies as it takes fit the tiles: bisection over whole picoseconds. A row group is on one core, so cores must hold them (L2). A copy takes whole vectors;
+    /// <summary>Least interval at which the row groups of as many copies as it takes fit the tiles: bisection over whole picoseconds. A row group is on one core, so cores must hold them (L2). A copy takes whole vectors, of whichever shifts take the fewest tiles;
     /// a recurrence has one copy and waits for each MVM. On unlimited tiles every vector has its copy.</summary>
     public static double? BottleneckNs(StageGraph graph, ChipCapacity chip) => BottleneckPs(graph, chip) / PsPerNs;
 
@@ -56,6 +56,13 @@ public static class MappingBounds
 
         long low = 1;
         long high = families.Max(f => f.BusyPs(1));
+        if (HasAlternatives(graph))
+        {
+            // Without issues: those are work.
+            FamilyWays ways = new(graph, families, chip with { IssuePs = null });
+            return ways.Within(high) is null ? null : ways.BoundPs();
+        }
+
         if (!Fits(graph, families, chip, high))
         {
             return null;
@@ -70,13 +77,28 @@ public static class MappingBounds
         return low;
     }
 
-    /// <summary>MVMs that cores begin, those of rounds too, over all cores; null without issue time.</summary>
+    /// <summary>MVMs that cores begin, those of rounds too, over all cores; null without issue time. Of kernels that may be shifted those of the fewest.</summary>
     public static double? WorkNs(StageGraph graph, ChipCapacity chip)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chip);
-        long issues = graph.Stages.Sum(s => s.Matrix is { } matrix ? matrix.Vectors * matrix.Groups.Sum(g => (long)g.Rounds) : 0);
+        long issues = graph.Stages.Sum(s => s.Matrix is not { } matrix ? 0
+            : matrix.Alternatives.Select(o => matrix.Vectors / matrix.VectorsPerRow * o.VectorsPerRow * o.Issues).Append(matrix.Vectors * matrix.Groups.Sum(g => (long)g.Rounds)).Min());
         return CeilingDivide(issues, chip.Cores) * chip.IssuePs / PsPerNs;
+    }
+
+    /// <summary>Least interval of tiles and issues together: where kernels may be shifted, fewer issues take more tiles. Else the larger of the two.</summary>
+    public static double? MvmNs(StageGraph graph, ChipCapacity chip)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        ArgumentNullException.ThrowIfNull(chip);
+        if (BottleneckNs(graph, chip) is not { } tiles)
+        {
+            return null;
+        }
+
+        double larger = Math.Max(tiles, WorkNs(graph, chip) ?? 0);
+        return HasAlternatives(graph) ? Math.Max(larger, new FamilyWays(graph, FamiliesOf(graph), chip).BoundPs() / PsPerNs) : larger;
     }
 
     /// <summary>Vector operations, additions of partial sums included, over all vector units.</summary>
@@ -85,7 +107,7 @@ public static class MappingBounds
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chip);
         double operations = graph.Stages.Where(s => s.Kind != StageKind.Host)
-            .Sum(s => ((double)s.OperationsPerRow * graph.Values[s.Output].Rows) + (s.Matrix is { } matrix ? (double)matrix.Vectors * matrix.AdditionsPerVector : 0));
+            .Sum(s => s.Matrix is { } matrix ? LeastOperations(s, matrix, graph.Values[s.Output].Rows) : (double)s.OperationsPerRow * graph.Values[s.Output].Rows);
         return operations == 0 ? 0 : operations * chip.PsPerThousandOperations / 1000 / chip.Cores / PsPerNs;
     }
 
@@ -120,11 +142,12 @@ public static class MappingBounds
 
         foreach (var stage in graph.Stages)
         {
-            if (RowTimes.Of(graph, stage, chip, spare) is not { } times)
+            if (RowTimes.Of(graph, stage, chip, spare) is not { } own)
             {
                 return null;
             }
 
+            RowTimes[] ways = [own, .. stage.Matrix?.Alternatives.Select(o => RowTimes.Of(stage.Matrix, o, chip, spare)) ?? []];
             double[] rows = new double[graph.Values[stage.Output].Rows];
             double first = 0;
             for (int y = 0; y < rows.Length; y++)
@@ -138,8 +161,8 @@ public static class MappingBounds
                 }
 
                 first = y == 0 ? ready : first;
-                rows[y] = Math.Max(ready + times.Row, first + times.Until(y));
-                rows[y] = times.IsSerial && y > 0 ? Math.Max(rows[y], rows[y - 1] + times.Row) : rows[y];
+                rows[y] = ways.Min(w => Math.Max(ready + w.Row, first + w.Until(y)));
+                rows[y] = own.IsSerial && y > 0 ? Math.Max(rows[y], rows[y - 1] + own.Row) : rows[y];
                 latest = Math.Max(latest, rows[y]);
             }
 
@@ -189,6 +212,13 @@ public static class MappingBounds
         ArgumentNullException.ThrowIfNull(chip);
         return chip.Tiles is { } tiles ? CeilingDivide(Tiles(graph), Math.Max(1, tiles)) : null;
     }
+
+    private static bool HasAlternatives(StageGraph graph) => graph.Stages.Any(s => s.Matrix is { Alternatives.IsEmpty: false });
+
+    /// <summary>Of one inference: a layer finishes its vectors and adds their partial sums, with whichever shifts take the fewest.</summary>
+    private static double LeastOperations(Stage stage, MatrixDemand matrix, int rows) =>
+        matrix.Alternatives.Select(o => (double)rows * o.VectorsPerRow * o.OperationsPerVector)
+            .Append(((double)stage.OperationsPerRow * rows) + ((double)matrix.Vectors * matrix.AdditionsPerVector)).Min();
 
     /// <summary>Layers that have tiles of their own.</summary>
     private static IEnumerable<Stage> OfTiles(StageGraph graph) => graph.Stages.Where(s => s.Matrix is { SharesTilesOf: null });
@@ -325,13 +355,27 @@ public static class MappingBounds
             }
 
             int rounds = matrix.Groups.Max(g => g.Rounds);
-            double interval = rounds * intervalNs * PsPerNs;
-            double latency = (latencyNs + ((rounds - 1) * intervalNs)) * PsPerNs;
+            if (matrix.IsSerial)
+            {
+                double latency = (latencyNs + ((rounds - 1) * intervalNs)) * PsPerNs;
+                return new RowTimes(matrix.VectorsPerRow * latency, matrix.VectorsPerRow, 1, latency, 0, true);
+            }
+
             var owner = matrix.SharesTilesOf is { } other ? graph.Stages[other].Matrix! : matrix;
-            long copies = matrix.IsSerial ? 1 : owner.Tiles == 0 ? matrix.Vectors : Math.Min(matrix.Vectors, 1 + (spareTiles / owner.Tiles));
-            return matrix.IsSerial
-                ? new RowTimes(matrix.VectorsPerRow * latency, matrix.VectorsPerRow, 1, latency, 0, true)
-                : new RowTimes(latency, matrix.VectorsPerRow, Math.Max(1, copies), interval, latency - interval, false);
+            return Of(matrix, new ShiftOption(1, matrix.VectorsPerRow, owner.Tiles, 1, rounds, 0), chip, spareTiles);
+        }
+
+        /// <param name="matrix">Of known times, in no recurrence.</param>
+        /// <param name="way">Its tiles and vectors.</param>
+        /// <param name="chip">The chip.</param>
+        /// <param name="spareTiles">For copies of one layer alone.</param>
+        public static RowTimes Of(MatrixDemand matrix, ShiftOption way, ChipCapacity chip, long spareTiles)
+        {
+            double interval = way.Rounds * matrix.IntervalNs!.Value * PsPerNs;
+            double latency = (matrix.LatencyNs!.Value * PsPerNs) + ((way.Rounds - 1) * matrix.IntervalNs.Value * PsPerNs);
+            long vectors = matrix.Vectors / matrix.VectorsPerRow * way.VectorsPerRow;
+            long copies = way.Tiles == 0 ? vectors : Math.Min(vectors, 1 + (spareTiles / way.Tiles));
+            return new RowTimes(latency, way.VectorsPerRow, Math.Max(1, copies), interval, latency - interval, false);
         }
     }
 }

@@ -60,7 +60,7 @@ public sealed record Stage
 /// <summary>A layer's demand. Vectors have ordinals 0 .. Vectors - 1 in an inference; vector o belongs to output row o / VectorsPerRow; copy c of r takes those with (o + FirstOrdinal) % r == c.</summary>
 public sealed record MatrixDemand
 {
-    /// <summary>Vectors of one inference, before shifts.</summary>
+    /// <summary>Vectors of one inference.</summary>
     public required long Vectors { get; init; }
 
     public required int VectorsPerRow { get; init; }
@@ -91,6 +91,9 @@ public sealed record MatrixDemand
 
     /// <summary>Every MVM waits for the one before: a recurrence.</summary>
     public required bool IsSerial { get; init; }
+
+    /// <summary>Other numbers of shifts that the layer could have; empty = none were weighed. Stages on the same tiles have the same ones, in the same order.</summary>
+    public ImmutableArray<ShiftOption> Alternatives { get; init; } = [];
 
     public long Tiles => Groups.Sum(g => (long)g.Tiles);
 

@@ -19,7 +19,7 @@ public sealed record MatrixView(int InputAxis, int OutputAxis) : InputView
 }
 
 /// <summary>The windows of a convolution over input [batch, groups * channels, spatial...], gathered as rows (channel, kernel position)
-/// (im2col); results [batch, groups * columns, spatial...].</summary>
+/// (im2col); results [batch, groups * columns, spatial...]. With shifts a window holds those of some neighbors, as rows (channel, kernel position, place along the last axis), and columns are (shift, filter).</summary>
 /// <param name="Kernel">Kernel extent per spatial axis.</param>
 /// <param name="Strides">Per spatial axis.</param>
 /// <param name="PadsBegin">Zeros before, per spatial axis.</param>
@@ -34,6 +34,24 @@ public sealed record ConvolutionView(
     ImmutableArray<int> Dilations,
     AutoPad AutoPad = AutoPad.None) : InputView
 {
+    /// <summary>Most neighbors that a vector can have the outputs of.</summary>
+    public const int MostShifts = 64;
+
+    /// <summary>Outputs side by side along the last axis that one vector gives: the kernel stands in the matrix so often, each time a stride further. The last vector of a line gives what the line still has.</summary>
+    public int Shifts { get; init; } = 1;
+
+    /// <summary>Elements of one channel that a window holds.</summary>
+    public int Taps => Kernel.AsSpan()[..^1].ToArray().Aggregate(1, (a, b) => a * b) * Places().Length;
+
+    /// <summary>What a window holds along the last axis, from its beginning, in order: what the kernel reads at any shift.</summary>
+    public ImmutableArray<int> Places() =>
+        Shifts == 1
+            ? [.. Enumerable.Range(0, Kernel[^1]).Select(tap => tap * Dilations[^1])]
+            : [.. Enumerable.Range(0, Shifts).SelectMany(shift => Enumerable.Range(0, Kernel[^1]).Select(tap => (shift * Strides[^1]) + (tap * Dilations[^1]))).Distinct().Order()];
+
+    /// <summary>Vectors that give so many outputs along the last axis.</summary>
+    public long VectorsOf(long outputs) => (outputs + Shifts - 1) / Shifts;
+
     /// <summary>The input positions along one axis that a window reaches over.</summary>
     public long Reach(int axis) => (Dilations[axis] * (Kernel[axis] - 1L)) + 1;
 
@@ -58,9 +76,11 @@ public sealed record ConvolutionView(
         return ((inputExtent + begin + end - Reach(axis)) / Strides[axis]) + 1;
     }
 
-    public override string ToString() => AutoPad == AutoPad.None
-        ? $"conv(kernel={Join(Kernel)}, strides={Join(Strides)}, pads={Join(PadsBegin)}:{Join(PadsEnd)}, dilations={Join(Dilations)})"
-        : $"conv(kernel={Join(Kernel)}, strides={Join(Strides)}, pads={(AutoPad == AutoPad.SameUpper ? "same_upper" : "same_lower")}, dilations={Join(Dilations)})";
+    public override string ToString()
+    {
+        string pads = AutoPad switch { AutoPad.None => $"{Join(PadsBegin)}:{Join(PadsEnd)}", AutoPad.SameUpper => "same_upper", _ => "same_lower" };
+        return $"conv(kernel={Join(Kernel)}, strides={Join(Strides)}, pads={pads}, dilations={Join(Dilations)}{(Shifts == 1 ? "" : FormattableString.Invariant($", shifts={Shifts}"))})";
+    }
 
     private static string Join(ImmutableArray<int> values) => string.Join('x', values);
 }

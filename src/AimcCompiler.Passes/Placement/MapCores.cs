@@ -34,17 +34,48 @@ public static class MapCores
         ArgumentNullException.ThrowIfNull(chip);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(runner);
+        return CapacityFor(staged, chip, options) is { } capacity ? OnChips(staged.Stages!, staged.Graph, chip.Tile, capacity, options, runner) : null;
+    }
+
+    /// <summary>The chips that hold one copy of everything; null = the target asks for no copies, rows are not known, or they do not.</summary>
+    internal static ChipCapacity? CapacityFor(StagedGraph staged, ChipDescription chip, CompileOptions options)
+    {
         int? fitting = PlaceTiles.ChipsFor(staged.Graph, chip, options);
         bool isTooBig = fitting is null && (options.Sharing == TileSharing.Never || PlaceTiles.IsTooBig(staged.Graph, chip, options));
-        if (options.Target == MappingTarget.Tiles || staged.Stages is not { } whole || isTooBig)
+        if (options.Target == MappingTarget.Tiles || staged.Stages is null || isTooBig)
         {
             return null;
         }
 
         int chips = fitting ?? options.Chips ?? 1;
+        return ChipCapacity.Of(chip, chips, [.. options.DeadTiles.Where(t => t < chip.TilesPerChip * chips)]);
+    }
 
-        var capacity = ChipCapacity.Of(chip, chips, [.. options.DeadTiles.Where(t => t < chip.TilesPerChip * chips)]);
-        return OnChips(whole, staged.Graph, chip.Tile, capacity, options, runner);
+    /// <summary>Row groups that fit cores, as the target wants them, those that share tiles put together.</summary>
+    internal static SharedStages Prepared(StageGraph whole, AnalogGraph<SplitMatrix> graph, TileDescription tile, ChipCapacity capacity, CompileOptions options)
+    {
+        var cut = CutRowGroups.ForCores(options.Target == MappingTarget.Latency ? CutRowGroups.ForLatency(whole, graph, capacity) : whole, graph, capacity);
+        return ShareRowGroups.Run(cut, graph, tile, capacity, options);
+    }
+
+    /// <summary>What the target asks of: the interval that tiles, issues and what copies do not shorten allow, or an estimate of the latency.</summary>
+    internal static long FigurePs(MappedStages mapped, ChipCapacity capacity)
+    {
+        var (graph, copies) = (mapped.Stages, mapped.Mapping.Replication.Copies);
+        if (mapped.Mapping.Target == MappingTarget.Latency)
+        {
+            return PipelineEstimate.Latency(graph, capacity, copies, ChooseHomes.MostOf(graph, capacity));
+        }
+
+        var families = TileFamily.Of(graph);
+        var familyOf = families.ToDictionary(f => f.Owner);
+        long issues = mapped.Mapping.RowGroups.GroupBy(g => g.Core).Select(core => core.Sum(g =>
+        {
+            long vectors = familyOf[g.Stage].Vectors;
+            return ((vectors / copies[g.Stage]) + (g.Copy < vectors % copies[g.Stage] ? 1 : 0)) * familyOf[g.Stage].Groups[g.Group].Rounds;
+        })).DefaultIfEmpty().Max();
+        long busy = families.Select(f => f.BusyPs(copies[f.Owner])).DefaultIfEmpty().Max();
+        return Math.Max(Math.Max(busy, issues * (capacity.IssuePs ?? 0)), OtherBound.Of(graph, capacity, families).Ps);
     }
 
     /// <param name="whole">Stages of which one copy fits, at least where small row groups share tiles.</param>
@@ -56,8 +87,7 @@ public static class MapCores
     /// <returns>Null = they do not fit.</returns>
     internal static MappedStages? OnChips(StageGraph whole, AnalogGraph<SplitMatrix> graph, TileDescription tile, ChipCapacity capacity, CompileOptions options, PassRunner runner)
     {
-        var cut = CutRowGroups.ForCores(options.Target == MappingTarget.Latency ? CutRowGroups.ForLatency(whole, graph, capacity) : whole, graph, capacity);
-        var shared = ShareRowGroups.Run(cut, graph, tile, capacity, options);
+        var shared = Prepared(whole, graph, tile, capacity, options);
         var stages = shared.Stages;
         if (!PackCores.FitsWhole(TileFamily.Of(stages), capacity))
         {

@@ -195,6 +195,12 @@ public static class FindStages
             int rows = _made[output].Rows;
             long columns = (long)matrix.Groups * matrix.Columns;
             long vectors = _made[output].ElementsPerRow * rows / ((long)matrix.Groups * matrix.ModelColumns);
+            if (layer.View is ConvolutionView { Shifts: > 1 } view)
+            {
+                long width = _graph.Facts[layer.Output].Shape[^1];
+                vectors = _made[output].ElementsPerRow * rows / ((long)matrix.Groups * (matrix.ModelColumns / view.Shifts)) / width * view.VectorsOf(width);
+            }
+
             if (vectors != layer.VectorsPerInference)
             {
                 _objection ??= FormattableString.Invariant($"layer '{layer.Name}' takes {vectors} vectors at a time, {layer.VectorsPerInference} of each sample: the model fixes its batch");

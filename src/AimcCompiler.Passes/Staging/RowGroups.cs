@@ -15,35 +15,54 @@ internal static class RowGroups
     public static ImmutableArray<RowGroupDemand> Of(AnalogLayer<SplitMatrix> layer, ChipDescription chip, long rowElements, int bytesPerElement)
     {
         var split = layer.Weights;
-        int most = chip.Mesh is null ? int.MaxValue : chip.Core.Tiles;
-        bool isDynamic = chip.Tile.Input.Management == InputManagement.AbsMax
-            || (chip.Tile.Input is { Management: InputManagement.Constant, DynamicScale: true } && layer.InputScale is null);
-        var groups = ImmutableArray.CreateBuilder<RowGroupDemand>();
-        foreach (var together in Enumerable.Range(0, split.Blocks.Length).GroupBy(b => KeyOf(split.Packing, split.Blocks[b])))
-        {
-            int[][] bundles = [.. together.GroupBy(b => split.Blocks[b].Bundle).Select(b => b.ToArray())];
-            foreach (var (_, start, count) in SplitWeights.Balanced(bundles.Length, Math.Min(most, bundles.Length)))
+        bool isDynamic = HasScaleOfVector(layer, chip);
+        return
+        [
+            .. OfShape(split.Blocks, split.Packing, split.Quantized.Columns, chip).Select(group =>
             {
-                int[] blocks = [.. bundles.AsSpan(start, count).ToArray().SelectMany(b => b)];
-                var own = Array.ConvertAll(blocks, b => split.Blocks[b]);
+                var own = group.Blocks.Select(b => split.Blocks[b]).ToArray();
                 int first = own.Min(b => (b.FirstGroup * split.Quantized.Rows) + b.RowStart);
                 int last = own.Max(b => ((b.FirstGroup + b.Groups - 1) * split.Quantized.Rows) + b.RowStart + b.RowCount);
-                groups.Add(new RowGroupDemand(
-                    [.. blocks],
-                    count,
-                    bundles.AsSpan(start, count).ToArray().Max(b => b.Length),
-                    first,
-                    last - first,
-                    bytesPerElement * (isDynamic ? rowElements : NeededOf(layer.View, split.Quantized, first, last - first, rowElements)),
-                    own.Sum(b => b.Groups * b.ColumnCount))
+                return group with
                 {
-                    FirstColumn = own.Min(b => (b.FirstGroup * split.Quantized.Columns) + b.ColumnStart),
+                    FirstInput = first,
+                    Inputs = last - first,
+                    InputBytesPerRow = bytesPerElement * (isDynamic ? rowElements : NeededOf(layer.View, split.Quantized, first, last - first, rowElements)),
+                };
+            }),
+        ];
+    }
+
+    /// <summary>Row groups without what they read of the input.</summary>
+    /// <param name="blocks">Of a layer.</param>
+    /// <param name="packing">How its groups share tiles.</param>
+    /// <param name="columns">Of one group's matrix.</param>
+    /// <param name="chip">The chip.</param>
+    public static ImmutableArray<RowGroupDemand> OfShape(ImmutableArray<WeightBlock> blocks, DepthwisePolicy packing, int columns, ChipDescription chip)
+    {
+        int most = chip.Mesh is null ? int.MaxValue : chip.Core.Tiles;
+        var groups = ImmutableArray.CreateBuilder<RowGroupDemand>();
+        foreach (var together in Enumerable.Range(0, blocks.Length).GroupBy(b => KeyOf(packing, blocks[b])))
+        {
+            int[][] bundles = [.. together.GroupBy(b => blocks[b].Bundle).Select(b => b.ToArray())];
+            foreach (var (_, start, count) in SplitWeights.Balanced(bundles.Length, Math.Min(most, bundles.Length)))
+            {
+                int[] own = [.. bundles.AsSpan(start, count).ToArray().SelectMany(b => b)];
+                groups.Add(new RowGroupDemand(
+                    [.. own], count, bundles.AsSpan(start, count).ToArray().Max(b => b.Length), FirstInput: 0, Inputs: 0, InputBytesPerRow: 0, own.Sum(b => blocks[b].Groups * blocks[b].ColumnCount))
+                {
+                    FirstColumn = own.Min(b => (blocks[b].FirstGroup * columns) + blocks[b].ColumnStart),
                 });
             }
         }
 
         return groups.ToImmutable();
     }
+
+    /// <summary>The input scale of a vector is that of its own largest element.</summary>
+    public static bool HasScaleOfVector(AnalogLayer<SplitMatrix> layer, ChipDescription chip) =>
+        chip.Tile.Input.Management == InputManagement.AbsMax
+        || (chip.Tile.Input is { Management: InputManagement.Constant, DynamicScale: true } && layer.InputScale is null);
 
     /// <summary>Dense depthwise bundles hold whole matrices side by side and are driven matrix by matrix.</summary>
     private static (int, int) KeyOf(DepthwisePolicy packing, WeightBlock block) => packing == DepthwisePolicy.Dense ? (block.Bundle, 0) : (block.FirstGroup, block.RowBlock);
@@ -56,7 +75,7 @@ internal static class RowGroups
             return rowElements;
         }
 
-        int positions = view is ConvolutionView convolution ? convolution.Kernel.Aggregate(1, (a, b) => a * b) : 1;
+        int positions = view is ConvolutionView convolution ? convolution.Taps : 1;
         // Channels of all groups stand one after the other, each with its kernel positions.
         int inputs = matrix.Groups * matrix.ModelRows / positions;
         long channels = 0;

@@ -24,8 +24,20 @@ public static class SplitWeights
     internal static SplitMatrix Split(SlicedMatrix sliced, DepthwisePolicy packing, TileGeometry geometry, ZeroPolicy zeros)
     {
         var matrix = sliced.Quantized;
+        (packing, var blocks) = Cut(matrix.Groups, matrix.Rows, matrix.Columns, packing, geometry);
+        if (zeros == ZeroPolicy.Skip)
+        {
+            blocks = WithoutZeros(sliced.Encoded, blocks);
+        }
+
+        return new SplitMatrix(sliced, packing, Bundled(blocks, packing, matrix.Columns, geometry));
+    }
+
+    /// <summary>Blocks of matrices of which nothing is zero; packing is Digital where a group alone is larger than a tile.</summary>
+    internal static (DepthwisePolicy Packing, List<WeightBlock> Blocks) Cut(int groups, int rows, int columns, DepthwisePolicy packing, TileGeometry geometry)
+    {
         List<WeightBlock> blocks = [];
-        if (packing != DepthwisePolicy.Digital && (matrix.Rows > geometry.LogicalRows || matrix.Columns > geometry.LogicalColumns))
+        if (packing != DepthwisePolicy.Digital && (rows > geometry.LogicalRows || columns > geometry.LogicalColumns))
         {
             packing = DepthwisePolicy.Digital;
         }
@@ -33,28 +45,28 @@ public static class SplitWeights
         switch (packing)
         {
             case DepthwisePolicy.Packed:
-                int together = Math.Min(geometry.LogicalRows / matrix.Rows, geometry.LogicalColumns / matrix.Columns);
-                for (int g = 0; g < matrix.Groups; g += together)
+                int together = Math.Min(geometry.LogicalRows / rows, geometry.LogicalColumns / columns);
+                for (int g = 0; g < groups; g += together)
                 {
-                    blocks.Add(new WeightBlock(g, Math.Min(together, matrix.Groups - g), 0, 0, matrix.Rows, 0, matrix.Columns, g / together, 0));
+                    blocks.Add(new WeightBlock(g, Math.Min(together, groups - g), 0, 0, rows, 0, columns, g / together, 0));
                 }
 
                 break;
             case DepthwisePolicy.Dense:
-                for (int g = 0; g < matrix.Groups; g++)
+                for (int g = 0; g < groups; g++)
                 {
-                    blocks.Add(new WeightBlock(g, 1, 0, 0, matrix.Rows, 0, matrix.Columns, 0, 0));
+                    blocks.Add(new WeightBlock(g, 1, 0, 0, rows, 0, columns, 0, 0));
                 }
 
                 break;
             default:
-                for (int g = 0; g < matrix.Groups; g++)
+                for (int g = 0; g < groups; g++)
                 {
-                    foreach (var (rowBlock, row, rows) in Balanced(matrix.Rows, geometry.LogicalRows))
+                    foreach (var (rowBlock, row, count) in Balanced(rows, geometry.LogicalRows))
                     {
-                        for (int column = 0; column < matrix.Columns; column += geometry.LogicalColumns)
+                        for (int column = 0; column < columns; column += geometry.LogicalColumns)
                         {
-                            blocks.Add(new WeightBlock(g, 1, rowBlock, row, rows, column, Math.Min(geometry.LogicalColumns, matrix.Columns - column), 0, 0));
+                            blocks.Add(new WeightBlock(g, 1, rowBlock, row, count, column, Math.Min(geometry.LogicalColumns, columns - column), 0, 0));
                         }
                     }
                 }
@@ -62,13 +74,14 @@ public static class SplitWeights
                 break;
         }
 
-        if (zeros == ZeroPolicy.Skip)
-        {
-            blocks = WithoutZeros(sliced.Encoded, blocks);
-        }
+        return (packing, blocks);
+    }
 
-        int side = packing == DepthwisePolicy.Dense ? geometry.LogicalColumns / matrix.Columns : 1;
-        return new SplitMatrix(sliced, packing, [.. blocks.Select((b, i) => b with { Bundle = i / side, BundleColumn = i % side * b.ColumnCount })]);
+    /// <summary>The blocks with the tiles that they share side by side.</summary>
+    internal static ImmutableArray<WeightBlock> Bundled(IEnumerable<WeightBlock> blocks, DepthwisePolicy packing, int columns, TileGeometry geometry)
+    {
+        int side = packing == DepthwisePolicy.Dense ? geometry.LogicalColumns / columns : 1;
+        return [.. blocks.Select((b, i) => b with { Bundle = i / side, BundleColumn = i % side * b.ColumnCount })];
     }
 
     /// <summary>Those that hold something; of a row block that nowhere holds anything, the first.</summary>

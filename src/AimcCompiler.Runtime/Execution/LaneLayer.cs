@@ -57,6 +57,7 @@ internal sealed class LaneLayer
         layer.Columns > MaximumColumns ? FormattableString.Invariant($"{layer.Columns} columns fill registers")
         : layer.Groups > 1 || layer.Blocks.Any(b => b.Groups > 1 || b.ColumnStart > 0 || b.Columns != layer.Columns) ? "groups or column blocks"
         : layer.Copies > 1 ? "several copies"
+        : layer.View is ConvolutionView { Shifts: > 1 } ? "kernels are shifted"
         : layer.KeptRows is not null || layer.KeptColumns is not null ? "rows or columns of zeros are left out"
         : physics.Input is not { Bits: not null, IsMidRise: false, PulseWeights: [1] } || physics.RoundsInputsByDraws || physics.Tile.Input.Management == InputManagement.None ? "inputs are not one pulse of a code"
         : physics.Weights.Slices > 1 || physics.NeedsUnit || (physics.Weights.IsDifferential && !physics.SubtractsInArray) ? "a column has more than one conversion"

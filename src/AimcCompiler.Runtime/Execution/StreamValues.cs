@@ -452,11 +452,11 @@ internal sealed class LayerRun
     /// <summary>Vectors of one row of one sample.</summary>
     private int InnerVectors()
     {
-        if (_layer.View is not ConvolutionView)
+        if (_layer.View is not ConvolutionView view || Steps.OutputShape.Length < 4)
         {
             return 1;
         }
 
-        return Math.Max(1, (int)Steps.OutputShape.Skip(3).Aggregate(1L, (a, b) => a * b));
+        return Math.Max(1, (int)(Steps.OutputShape.Skip(3).SkipLast(1).Aggregate(1L, (a, b) => a * b) * view.VectorsOf(Steps.OutputShape[^1])));
     }
 }

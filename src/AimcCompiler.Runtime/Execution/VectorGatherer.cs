@@ -157,12 +157,22 @@ internal abstract partial class VectorGatherer
         private readonly int _positions;
         private readonly int _plane;
         private readonly int _taps;
+        private readonly int _shifts;
+        private readonly int _groups;
+
+        /// <summary>Outputs along the last axis.</summary>
+        private readonly int _width;
 
         /// <summary>A window is one position, and all of them are windows.</summary>
         private readonly bool _isPointwise;
         private readonly int[] _input = [1, 1, 1];
+
+        /// <summary>Vectors along each axis: outputs, without shifts.</summary>
         private readonly int[] _output = [1, 1, 1];
         private readonly int[] _kernel = [1, 1, 1];
+
+        /// <summary>Of a window along the last axis.</summary>
+        private readonly int[] _places;
         private readonly int[] _strides = [1, 1, 1];
         private readonly int[] _pads = [0, 0, 0];
         private readonly int[] _dilations = [1, 1, 1];
@@ -170,9 +180,11 @@ internal abstract partial class VectorGatherer
         public Convolution(MappedLayer layer, ConvolutionView view, ImmutableArray<long> shape)
         {
             int spatial = view.Kernel.Length;
-            int kernelSize = view.Kernel.Aggregate(1, (a, b) => a * b);
+            int kernelSize = view.Taps;
+            _places = [.. view.Places()];
+            (_shifts, _groups) = (view.Shifts, layer.Groups);
             _channels = layer.Groups * (layer.ModelRows / kernelSize);
-            _filters = layer.Groups * layer.ModelColumns;
+            _filters = layer.Groups * (layer.ModelColumns / _shifts);
             if (shape.Length != spatial + 2 || shape[1] != _channels)
             {
                 throw Wrong(layer, shape, $"[batch, {_channels}, {spatial} spatial axes]");
@@ -195,10 +207,12 @@ internal abstract partial class VectorGatherer
             }
 
             OutputShape = [.. output];
+            _width = _output[2];
+            (_kernel[2], _strides[2], _output[2]) = (_places.Length, _strides[2] * _shifts, (int)view.VectorsOf(_width));
             _positions = _output[0] * _output[1] * _output[2];
             _plane = _input[0] * _input[1] * _input[2];
             _taps = kernelSize;
-            _isPointwise = kernelSize == 1 && _strides is [1, 1, 1] && _pads is [0, 0, 0] && _positions == _plane;
+            _isPointwise = kernelSize == 1 && _shifts == 1 && _strides is [1, 1, 1] && _pads is [0, 0, 0] && _positions == _plane;
             Vectors = checked((int)shape[0] * _positions);
         }
 
@@ -265,12 +279,63 @@ internal abstract partial class VectorGatherer
 
         public override void ScatterStrip(ReadOnlySpan<float> results, int first, int count, int firstColumn, int columns, Span<float> output)
         {
+            if (_shifts > 1)
+            {
+                ScatterShifts(results, first, count, firstColumn, columns, output);
+                return;
+            }
+
             for (int done = 0; done < count;)
             {
                 var (image, position) = Math.DivRem(first + done, _positions);
                 int run = Math.Min(count - done, _positions - position);
                 Transposition.Run(
                     results[((done * _filters) + firstColumn)..], _filters, run, columns, output[((((image * _filters) + firstColumn) * _positions) + position)..], _positions);
+                done += run;
+            }
+        }
+
+        /// <summary>Columns of a group are (shift, filter), so the results of the vectors of a line are outputs side by side, filter by filter, but for what the last one has beyond the line.</summary>
+        private void ScatterShifts(ReadOnlySpan<float> results, int first, int count, int firstColumn, int columns, Span<float> output)
+        {
+            int filters = _filters / _groups;
+            int all = _filters * _shifts;
+            int plane = _output[0] * _output[1] * _width;
+            for (int done = 0; done < count;)
+            {
+                var (image, position) = Math.DivRem(first + done, _positions);
+                var (line, vector) = Math.DivRem(position, _output[2]);
+                int run = Math.Min(count - done, _output[2] - vector);
+                int place = (image * _filters * plane) + (line * _width);
+                if (_groups == 1 && columns == all)
+                {
+                    int x = vector * _shifts;
+                    Transposition.Run(results[(done * all)..], filters, Math.Min(run * _shifts, _width - x), filters, output[(place + x)..], plane);
+                    done += run;
+                    continue;
+                }
+
+                for (int v = 0; v < run; v++)
+                {
+                    var from = results.Slice((done + v) * all, all);
+                    for (int column = firstColumn; column < firstColumn + columns;)
+                    {
+                        var (group, filter) = Math.DivRem(column, filters);
+                        int some = Math.Min(filters - filter, firstColumn + columns - column);
+                        int x = ((vector + v) * _shifts) + (group % _shifts);
+                        if (x < _width)
+                        {
+                            int to = place + (((group / _shifts * filters) + filter) * plane) + x;
+                            for (int n = 0; n < some; n++)
+                            {
+                                output[to + (n * plane)] = from[column + n];
+                            }
+                        }
+
+                        column += some;
+                    }
+                }
+
                 done += run;
             }
         }
@@ -342,7 +407,7 @@ internal abstract partial class VectorGatherer
             {
                 (ends[2 * tap], ends[(2 * tap) + 1]) = (taken, zeros);
                 int firstRun = taken;
-                int kx = (tap % _kernel[2] * _dilations[2]) - _pads[2];
+                int kx = _places[tap % _kernel[2]] - _pads[2];
                 int ky = (tap / _kernel[2] % _kernel[1] * _dilations[1]) - _pads[1];
                 int kz = (tap / (_kernel[2] * _kernel[1]) * _dilations[0]) - _pads[0];
                 // The part of an output line for which ox * stride + kx is inside.

@@ -69,6 +69,12 @@ public sealed class ProgramVerifierTests
         ["output extent"] = (View(v => v with { PadsBegin = [1, 1] }), "4 windows along axis 0 and writes a dimension of 3"),
         ["window over the edge"] = (View(v => v with { Dilations = [int.MaxValue, 1] }), "reaches over 2147483648"),
         ["input rank"] = (View(v => new ConvolutionView([4], [1], [0], [0], [1])), "input of rank 4, its windows need 3"),
+        ["no shift"] = (View(v => v with { Shifts = 0 }), "0 shifts, 1 to 64 are allowed"),
+        ["many shifts"] = (View(v => v with { Shifts = int.MaxValue }), "2147483647 shifts, 1 to 64 are allowed"),
+        ["shifts that do not divide"] = (View(v => v with { Shifts = 3 }), "2 columns, which is not a multiple of its 3 shifts"),
+        ["shifts beyond any input"] = (View(v => v with { Shifts = 2, Strides = [1, int.MaxValue] }), "2 shifts by 2147483647, which reach beyond"),
+        ["shifts of an unknown line"] = (p => Value(v => v with { Shape = [-1, 2, 3, -1] })(View(v => v with { Shifts = 2 })(p)), "2 shifts and writes lines of -1"),
+        ["shifts and vectors"] = (View(v => v with { Shifts = 2 }), "takes 9 vectors, a line of 3 takes 2"),
         ["output channels"] = (p => Value(v => v with { Shape = [-1, 3, 3, 3] })(p), "writes channels of 3"),
 
         // 7. Weights

@@ -12,7 +12,7 @@ internal static class DrawnNetworks
     public static TheoryData<string> OfPimcomp => ["light_bvlc_alexnet", "light_inception_v1", "light_resnet50", "light_squeezenet", "light_vgg19"];
 
     /// <summary>As PIMCOMP maps: one copy on tiles for every node, zeros too.</summary>
-    public static CompileOptions AsPimcomp { get; } = new() { Target = MappingTarget.Throughput, SharesWeights = false, Zeros = ZeroPolicy.Program };
+    public static CompileOptions AsPimcomp { get; } = new() { Target = MappingTarget.Throughput, SharesWeights = false, Zeros = ZeroPolicy.Program, Shifts = ShiftPolicy.Never };
 
     /// <param name="name">Model in the shared folder.</param>
     public static Graph Import(string name)

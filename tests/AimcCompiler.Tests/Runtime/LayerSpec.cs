@@ -55,6 +55,8 @@ internal sealed record LayerSpec(ChipDescription Chip, int Rows, int Columns)
         var quantized = Weights is not null
             ? QuantizeWeights.Quantize(new FloatMatrix(Groups, Rows, Columns, Weights), Chip.Tile.Weights)
             : new QuantizedMatrix(Groups, Rows, Columns, Scales, Codes is null ? null : Array.ConvertAll(Codes, c => (short)c), Contents);
+        var shifts = View as ConvolutionView;
+        quantized = shifts?.Shifts > 1 ? ShiftKernels.Shifted(quantized, shifts) : quantized;
         quantized = Zeros == ZeroPolicy.Skip ? SkipZeros.Without(quantized) : quantized;
         var encoding = WeightEncoding.Of(Chip.Tile);
         EncodedMatrix encoded = new(quantized, encoding) { Centers = encoding.HasCenters ? Encode.Centers(quantized, encoding) : [] };
@@ -98,7 +100,7 @@ internal sealed record LayerSpec(ChipDescription Chip, int Rows, int Columns)
                         : WeightSection.Of(quantized.Codes!),
                     Centers = encoded.Centers,
                     Scales = quantized.Scales,
-                    Bias = Bias,
+                    Bias = shifts?.Shifts > 1 && !Bias.IsEmpty ? ShiftKernels.Repeated(Bias, Columns, shifts.Shifts) : Bias,
                     InputIsNonNegative = IsNonNegative,
                     InputScale = InputScale,
                     AdcRanges = AdcRanges,
@@ -119,7 +121,7 @@ internal sealed record LayerSpec(ChipDescription Chip, int Rows, int Columns)
                             TileColumn = TileOffset + (b.BundleColumn * geometry.PhysicalColumnsPerWeight),
                         })),
                     ],
-                    VectorsPerInference = 1,
+                    VectorsPerInference = shifts?.Shifts > 1 ? shifts.VectorsOf(OutputShape[^1]) : 1,
                     Copies = Copies,
                 },
             ],
