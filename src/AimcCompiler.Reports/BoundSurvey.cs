@@ -248,7 +248,7 @@ public static class BoundSurvey
     private static double? EstimatedLatencyS(ProgramSchedule schedule, ChipCapacity chip) =>
         schedule.Stages.Stages.Any(s => s.Matrix is { IntervalNs: null } or { LatencyNs: null }) || (chip.PsPerThousandOperations is null && schedule.Stages.Stages.Any(s => s.Matrix is null && s.OperationsPerRow > 0))
             ? null
-            : PipelineEstimate.Latency(schedule.Stages, chip, schedule.Mapping.Replication.Copies) / PsPerS;
+            : PipelineEstimate.Latency(schedule.Stages, chip, schedule.Mapping.Replication.Copies, [.. schedule.Mapping.Homes.Select(h => h.Length)]) / PsPerS;
 
     private static double? IssueS(ScheduleLoad load, ChipCapacity chip) => load.Issues.Max() * chip.IssuePs / PsPerS;
 

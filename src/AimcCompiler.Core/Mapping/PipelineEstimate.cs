@@ -25,12 +25,16 @@ public sealed record PipelineEstimate(ImmutableArray<ImmutableArray<long>> Begin
     }
 
     /// <summary>The last row alone.</summary>
-    public static long Latency(StageGraph graph, ChipCapacity chip, IReadOnlyList<int> copies)
+    /// <param name="graph">The stages.</param>
+    /// <param name="chip">Its vector units.</param>
+    /// <param name="copies">One a stage.</param>
+    /// <param name="homes">One a value; null = one each.</param>
+    public static long Latency(StageGraph graph, ChipCapacity chip, IReadOnlyList<int> copies, IReadOnlyList<int>? homes = null)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chip);
         ArgumentNullException.ThrowIfNull(copies);
-        return Times(graph, chip, copies, null, 0, 0).LatencyPs;
+        return Times(graph, chip, copies, homes, 0, 0).LatencyPs;
     }
 
     private static (long[][] Begin, long[][] Done, long LatencyPs) Times(StageGraph graph, ChipCapacity chip, IReadOnlyList<int> copies, IReadOnlyList<int>? homes, long periodPs, long delayPs)
@@ -100,7 +104,7 @@ public sealed record PipelineEstimate(ImmutableArray<ImmutableArray<long>> Begin
         }
 
         long vectors = matrix.VectorsPerRow;
-        long digital = VectorPs(chip, (stage.OperationsPerRow / vectors) + matrix.AdditionsPerVector);
+        long digital = VectorPs(chip, (stage.OperationsPerRow / vectors) + matrix.AdditionsInTurn);
         long interval = (long)Math.Round(1000 * (matrix.IntervalNs ?? 0) * matrix.Groups.Max(g => g.Rounds));
         long latency = (long)Math.Round(1000 * (matrix.LatencyNs ?? 0));
         long step = Math.Max(matrix.IsSerial ? latency : interval, digital);

@@ -97,6 +97,9 @@ public sealed record MatrixDemand
     /// <summary>Additions that put the partial sums of one vector together, at least: row groups of the same columns add up.</summary>
     public long AdditionsPerVector => Math.Max(0, Groups.Sum(g => (long)g.Columns) - Columns);
 
+    /// <summary>Additions of one vector that wait for each other, where every range of columns adds by itself.</summary>
+    public long AdditionsInTurn => AdditionsPerVector / Math.Max(1, Groups.Select(g => g.FirstColumn).Distinct().Count());
+
     /// <summary>Sums of a row group, or messages of partial sums, that may wait to be added: two, and those that are in the pipeline of a tile.</summary>
     public int SumsInFlight => 2 + (LatencyNs is { } latency && IntervalNs is > 0 and var interval ? (int)Math.Min(1 << 20, Math.Ceiling(latency / interval)) : 0);
 }

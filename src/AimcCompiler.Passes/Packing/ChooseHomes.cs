@@ -67,6 +67,9 @@ internal sealed class ChooseHomes
         StageGraph graph, ChipCapacity chip, IReadOnlyCollection<PlacedRowGroup> groups, Replication replication, MappingTarget target, long? periodPs) =>
         new ChooseHomes(graph, chip, groups, replication, target, periodPs).Choose();
 
+    /// <summary>Homes that every value has where vector units are not the limit.</summary>
+    public static int[] MostOf(StageGraph graph, ChipCapacity chip) => [.. graph.Values.Select(v => Math.Max(1, Math.Min(Math.Min(v.Rows, MostHomes), chip.Cores)))];
+
     private void AddWork(int index, MatrixDemand matrix, List<PlacedRowGroup> placed)
     {
         var stage = _graph.Stages[index];
@@ -158,10 +161,7 @@ internal sealed class ChooseHomes
         int count = 1;
         if (_periodPs is { } period && _target != MappingTarget.Tiles)
         {
-            // For latency a row's work may take as long as the tiles take for it, and no row waits for another.
-            double needed = _target == MappingTarget.Latency
-                ? work / Math.Max(1, PipelinePs(stage))
-                : Math.Max(Math.Max(work / (ShareOfUnit * period), link / (ShareOfLink * period)), link > 0 ? PartsOfAll * bytesOfAll / _allBytes : 0);
+            double needed = Math.Max(Math.Max(work / (ShareOfUnit * period), link / (ShareOfLink * period)), link > 0 ? PartsOfAll * bytesOfAll / _allBytes : 0);
             count = (int)Math.Clamp(Math.Ceiling(needed), 1, Math.Min(Math.Min(value.Rows, MostHomes), _work.Length));
         }
 
@@ -178,11 +178,6 @@ internal sealed class ChooseHomes
                 .Take(count).Order(),
         ];
     }
-
-    /// <summary>Time in which tiles make all rows.</summary>
-    private double PipelinePs(Stage stage) => stage.Matrix is { } m
-        ? (double)m.Vectors / Math.Max(1, _replication.Copies[_graph.Values[stage.Output].Producer]) * 1000 * (m.IntervalNs ?? 0)
-        : _periodPs ?? 0;
 
     /// <summary>Bytes that need not pass if a core is a home, for all of the value.</summary>
     private double[] Affinity(Stage stage, ImmutableArray<int>[] homes)

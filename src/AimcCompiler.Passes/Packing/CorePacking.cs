@@ -22,6 +22,9 @@ internal enum PackingRule
 
     /// <summary>The one with the fewest tiles left.</summary>
     Fullest,
+
+    /// <summary>The one with the fewest tiles of its layer, which begin together; of those the one with the least load.</summary>
+    Apart,
 }
 
 /// <summary>Row groups on cores: tiles are a limit, the largest load is what counts.</summary>
@@ -35,12 +38,16 @@ internal sealed class CorePacking
     private readonly int[] _chipOf;
     private readonly long[] _vectors;
 
+    /// <summary>Cores x families: tiles there.</summary>
+    private readonly int[,] _tilesOf;
+
     public CorePacking(IReadOnlyList<PackingItem> items, ChipCapacity chip)
     {
         Items = [.. items];
         _capacities = chip.TilesOfCore.IsEmpty ? [int.MaxValue] : [.. chip.TilesOfCore];
         _coresOfChip = chip.Topology.Cores;
         CoreOf = new int[Items.Length];
+        _tilesOf = new int[_capacities.Length, Items.Select(i => i.Family + 1).DefaultIfEmpty().Max()];
         Free = [.. _capacities];
         Loads = new long[_capacities.Length];
         _vectors = new long[_capacities.Length];
@@ -211,6 +218,7 @@ internal sealed class CorePacking
     {
         int from = CoreOf[item];
         Free[from] += Items[item].Tiles;
+        _tilesOf[from, Items[item].Family] -= Items[item].Tiles;
         Loads[from] -= Items[item].LoadPs;
         _vectors[from] -= Items[item].VectorPs;
         Put(item, to);
@@ -233,6 +241,7 @@ internal sealed class CorePacking
     {
         (CoreOf, Free, Loads) = ([.. other.CoreOf], [.. other.Free], [.. other.Loads]);
         other._vectors.CopyTo(_vectors, 0);
+        Array.Copy(other._tilesOf, _tilesOf, _tilesOf.Length);
     }
 
     private void Clear()
@@ -240,12 +249,14 @@ internal sealed class CorePacking
         _capacities.CopyTo(Free, 0);
         Array.Clear(Loads);
         Array.Clear(_vectors);
+        Array.Clear(_tilesOf);
     }
 
     private void Put(int item, int core)
     {
         CoreOf[item] = core;
         Free[core] -= Items[item].Tiles;
+        _tilesOf[core, Items[item].Family] += Items[item].Tiles;
         Loads[core] += Items[item].LoadPs;
         _vectors[core] += Items[item].VectorPs;
     }
@@ -257,12 +268,12 @@ internal sealed class CorePacking
     private int Best(PackingItem item, int chip, PackingRule rule, long periodPs)
     {
         int best = -1;
-        (bool, int, long, int) least = default;
+        (bool, int, int, long, int) least = default;
         for (int core = 0; core < Loads.Length; core++)
         {
             if (Free[core] >= item.Tiles)
             {
-                var rank = (!Keeps(core, item, periodPs), Math.Abs((core / _coresOfChip) - chip), rule == PackingRule.Fullest ? 0 : Math.Max(Loads[core] + item.LoadPs, _vectors[core] + item.VectorPs), Free[core]);
+                var rank = (!Keeps(core, item, periodPs), Math.Abs((core / _coresOfChip) - chip), rule == PackingRule.Apart ? _tilesOf[core, item.Family] : 0, rule == PackingRule.Fullest ? 0 : Math.Max(Loads[core] + item.LoadPs, _vectors[core] + item.VectorPs), Free[core]);
                 if (best < 0 || rank.CompareTo(least) < 0)
                 {
                     (best, least) = (core, rank);

@@ -4,31 +4,51 @@ using AimcCompiler.Ir;
 
 namespace AimcCompiler.Passes;
 
-/// <summary>Halves the largest row groups along their columns until one copy of every layer fits the cores: a chip whose tiles would do can be too small for groups that stay whole.</summary>
+/// <summary>Halves row groups along their columns where they are too large to stay whole: for the cores of a chip whose tiles would do, or for a latency that their sums make long.</summary>
 internal static class CutRowGroups
 {
+    /// <summary>Halves the largest row groups until one copy of every layer fits the cores.</summary>
     /// <returns>The stages with as many row groups as it takes.</returns>
-    public static StageGraph Run(StageGraph stages, AnalogGraph<SplitMatrix> graph, ChipCapacity chip)
+    public static StageGraph ForCores(StageGraph stages, AnalogGraph<SplitMatrix> graph, ChipCapacity chip)
     {
-        var layers = graph.Layers.ToDictionary(l => l.Output, StringComparer.Ordinal);
         while (!PackCores.FitsWhole(TileFamily.Of(stages), chip) && stages.Stages.Max(s => s.Matrix?.Groups.Max(g => g.Tiles) ?? 0) is > 1 and var largest)
         {
-            stages = stages with
-            {
-                Stages =
-                [
-                    .. stages.Stages.Select(s => s.Matrix is not { } matrix ? s : s with
-                    {
-                        Matrix = matrix with
-                        {
-                            Groups = [.. matrix.Groups.SelectMany(g => g.Tiles == largest ? Halves(g, layers[stages.Values[s.Output].Name].Weights) : [g])],
-                        },
-                    }),
-                ],
-            };
+            stages = Halved(stages, graph, (_, group) => group.Tiles == largest);
         }
 
         return stages;
+    }
+
+    /// <summary>Halves row groups whose sums, which add one after the other, take longer for one vector than an MVM: other columns then add on other cores meanwhile.</summary>
+    /// <returns>The stages with as many row groups as it takes.</returns>
+    public static StageGraph ForLatency(StageGraph stages, AnalogGraph<SplitMatrix> graph, ChipCapacity chip)
+    {
+        bool IsLong(MatrixDemand matrix) => !matrix.AddsExactly && matrix.AdditionsInTurn / 1000.0 * (chip.PsPerThousandOperations ?? 0) > 1000 * matrix.LatencyNs;
+        bool IsCut(MatrixDemand matrix, RowGroupDemand group) => group.Tiles > 1 && IsLong(matrix);
+        while (stages.Stages.Any(s => s.Matrix is { } matrix && matrix.Groups.Any(g => IsCut(matrix, g))))
+        {
+            stages = Halved(stages, graph, IsCut);
+        }
+
+        return stages;
+    }
+
+    private static StageGraph Halved(StageGraph stages, AnalogGraph<SplitMatrix> graph, Func<MatrixDemand, RowGroupDemand, bool> isCut)
+    {
+        var layers = graph.Layers.ToDictionary(l => l.Output, StringComparer.Ordinal);
+        return stages with
+        {
+            Stages =
+            [
+                .. stages.Stages.Select(s => s.Matrix is not { } matrix ? s : s with
+                {
+                    Matrix = matrix with
+                    {
+                        Groups = [.. matrix.Groups.SelectMany(g => isCut(matrix, g) ? Halves(g, layers[stages.Values[s.Output].Name].Weights) : [g])],
+                    },
+                }),
+            ],
+        };
     }
 
     private static IEnumerable<RowGroupDemand> Halves(RowGroupDemand group, SplitMatrix split)

@@ -158,11 +158,16 @@ internal sealed class MappingTraffic
         }
         else
         {
-            root = copy[0].Core;
-            foreach (var group in copy)
+            RowGroupDemand[] demands = [.. copy.Select(g => matrix.Groups[g.Group])];
+            int[][] ranges = SumOrder.Ranges(demands);
+            root = copy[ranges[^1][^1]].Core;
+            foreach (int[] range in ranges)
             {
-                Add(root, group.Core, sum);
-                root = group.Core;
+                long part = ranges.Length == 1 ? sum : (long)(vectors * demands[range[0]].Columns * matrix.PartialSumBytes);
+                foreach (var (from, to) in range.Zip([.. range.Skip(1), ranges[^1][^1]]))
+                {
+                    Add(copy[from].Core, copy[to].Core, part);
+                }
             }
         }
 

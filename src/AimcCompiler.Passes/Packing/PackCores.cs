@@ -120,6 +120,9 @@ public static class PackCores
             _vectorPs = _isTimed ? [.. _families.Select(VectorPs)] : [];
         }
 
+        /// <summary>For latency, row groups of a layer that would be issued one after the other on a core stand on many.</summary>
+        private bool StandsApart => _options.Target == MappingTarget.Latency && _issuePs > 0;
+
         /// <returns>Something fits.</returns>
         public bool Run(Replication replication)
         {
@@ -175,7 +178,7 @@ public static class PackCores
         private bool RunLatency(long[] given)
         {
             long tiles = _chip.Tiles!.Value;
-            for (int step = 0; step < 20 && !Try(given, PeriodOf(given)); step++)
+            for (int step = 0; step < 20 && !Try(given, StandsApart ? WorkPs() : PeriodOf(given)); step++)
             {
                 tiles -= Math.Max(1, tiles / 25);
                 var fewer = ReplicateLayers.Latency(_graph, _families, _chip, Math.Max(tiles, TileFamily.TilesOf(_families, [.. _families.Select(_ => 1L)])));
@@ -208,25 +211,35 @@ public static class PackCores
                 (all.OrderByDescending(i => packing.Items[i].LoadPs).ThenByDescending(i => packing.Items[i].Tiles), PackingRule.LeastLoaded),
                 (all.OrderByDescending(i => packing.Items[i].Tiles).ThenByDescending(i => packing.Items[i].LoadPs), PackingRule.Fullest),
             ];
+            if (StandsApart)
+            {
+                ways = [(ways[1].Order, PackingRule.Apart), ways[^1]];
+            }
+
             foreach (var (order, rule) in ways)
             {
                 if (packing.Construct(order, rule, periodPs))
                 {
-                    packing.Balance(periodPs);
+                    if (rule != PackingRule.Apart)
+                    {
+                        packing.Balance(periodPs);
+                    }
+
                     if (best is null || packing.MaxLoad < best.MaxLoad)
                     {
                         best = new CorePacking(packing.Items, _chip);
                         best.CopyFrom(packing);
                     }
 
-                    if (packing.MaxLoad <= periodPs)
+                    if (packing.MaxLoad <= periodPs || rule == PackingRule.Apart)
                     {
                         break;
                     }
                 }
             }
 
-            if (best is not null && Math.Max(best.MaxLoad, BusyPs(copies)) is var achieved && achieved < _achievedPs)
+            // Apart, a row waits for no more than what its core has to do.
+            if (best is not null && Math.Max(best.MaxLoad, StandsApart ? 0 : BusyPs(copies)) is var achieved && achieved < _achievedPs)
             {
                 (_copies, _packing, _achievedPs) = (copies, best, achieved);
             }
@@ -278,8 +291,12 @@ public static class PackCores
         public CoreMapping ToMapping()
         {
             var packing = _packing!;
-            long period = (long)Math.Max(_achievedPs, Math.Max(WorkPs(), BusyPs(_copies)) * GoodEnough);
-            GatherRowGroups.Run(_graph, _families, packing, period, (long)(_options.Effort * Math.Min(400_000, 200L * packing.Items.Length)), (ulong)(uint)_options.Seed);
+            if (!StandsApart)
+            {
+                long period = (long)Math.Max(_achievedPs, PeriodOf(_copies) * GoodEnough);
+                GatherRowGroups.Run(_graph, _families, packing, period, (long)(_options.Effort * Math.Min(400_000, 200L * packing.Items.Length)), (ulong)(uint)_options.Seed);
+            }
+
             OrderSums(packing);
             int[] next = new int[packing.Loads.Length];
             Dictionary<int, (int Core, int Tile)> shared = [];

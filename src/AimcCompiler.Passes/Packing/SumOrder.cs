@@ -8,7 +8,12 @@ internal static class SumOrder
     /// <summary>Row groups of the same columns one after the other, in their order; in the order given where columns overlap in part.</summary>
     /// <param name="groups">Row groups of a copy.</param>
     /// <returns>Their numbers.</returns>
-    public static int[] Of(IReadOnlyList<RowGroupDemand> groups)
+    public static int[] Of(IReadOnlyList<RowGroupDemand> groups) => [.. Ranges(groups).SelectMany(r => r)];
+
+    /// <summary>The same order, cut where other columns begin: what adds to one range of columns needs nothing of the others.</summary>
+    /// <param name="groups">Row groups of a copy.</param>
+    /// <returns>Their numbers; one range where columns overlap in part.</returns>
+    public static int[][] Ranges(IReadOnlyList<RowGroupDemand> groups)
     {
         int[] given = [.. Enumerable.Range(0, groups.Count)];
         int[] sorted = [.. given.OrderBy(g => groups[g].FirstColumn)];
@@ -18,11 +23,11 @@ internal static class SumOrder
             bool isSame = before.FirstColumn == after.FirstColumn && before.Columns == after.Columns;
             if (!isSame && before.FirstColumn + before.Columns > after.FirstColumn)
             {
-                return given;
+                return [given];
             }
         }
 
-        return sorted;
+        return [.. sorted.GroupBy(g => groups[g].FirstColumn).Select(r => r.ToArray())];
     }
 
     /// <summary>Scalar operations of one vector where each row group stands: all but the first of their columns add to what came before, and the last finishes the vector. A tree adds as much, if not just there.</summary>

@@ -56,7 +56,8 @@ public static class MapCores
     /// <returns>Null = they do not fit.</returns>
     internal static MappedStages? OnChips(StageGraph whole, AnalogGraph<SplitMatrix> graph, TileDescription tile, ChipCapacity capacity, CompileOptions options, PassRunner runner)
     {
-        var shared = ShareRowGroups.Run(CutRowGroups.Run(whole, graph, capacity), graph, tile, capacity, options);
+        var cut = CutRowGroups.ForCores(options.Target == MappingTarget.Latency ? CutRowGroups.ForLatency(whole, graph, capacity) : whole, graph, capacity);
+        var shared = ShareRowGroups.Run(cut, graph, tile, capacity, options);
         var stages = shared.Stages;
         if (!PackCores.FitsWhole(TileFamily.Of(stages), capacity))
         {

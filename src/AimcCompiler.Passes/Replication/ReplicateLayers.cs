@@ -120,7 +120,7 @@ public static class ReplicateLayers
         }
 
         long[] copies = CopiesWithin(families, Math.Max(least, other.Ps)) ?? [.. families.Select(_ => 1L)];
-        return ToReplication(graph, families, chip.Tiles is { } tiles ? Spend(graph, families, copies, chip, tiles) : copies, isStopped ? other.Name : null);
+        return ToReplication(graph, families, chip.Tiles is { } tiles ? Spend(graph, families, copies, chip, tiles, null) : copies, isStopped ? other.Name : null);
     }
 
     /// <param name="graph">The stages.</param>
@@ -131,6 +131,7 @@ public static class ReplicateLayers
     {
         // Copies of one layer alone shorten nothing where another is as slow beside it: several beginnings, of which the throughput's own interval is one.
         long least = LeastInterval(families, chip);
+        int[] homes = ChooseHomes.MostOf(graph, chip);
         long[] best = [.. families.Select(_ => 1L)];
         long bestPs = long.MaxValue;
         foreach (long period in (ReadOnlySpan<long>)[long.MaxValue, 8 * least, 4 * least, 2 * least, 7 * least / 5, Math.Max(least, OtherBound.Of(graph, chip, families).Ps), least])
@@ -141,8 +142,8 @@ public static class ReplicateLayers
                 continue;
             }
 
-            long[] copies = TakeBack(graph, families, Spend(graph, families, begin, chip, tiles), chip);
-            long latency = PipelineEstimate.Latency(graph, chip, ToReplication(graph, families, copies, null).Copies);
+            long[] copies = TakeBack(graph, families, Spend(graph, families, begin, chip, tiles, homes), chip, homes);
+            long latency = PipelineEstimate.Latency(graph, chip, ToReplication(graph, families, copies, null).Copies, homes);
             if (latency < bestPs)
             {
                 (best, bestPs) = (copies, latency);
@@ -153,12 +154,12 @@ public static class ReplicateLayers
     }
 
     /// <summary>More copies of the families that shorten the latency most per tile, until none gains a thousandth or the tiles end.</summary>
-    internal static long[] Spend(StageGraph graph, ImmutableArray<TileFamily> families, long[] begin, ChipCapacity chip, long tiles)
+    internal static long[] Spend(StageGraph graph, ImmutableArray<TileFamily> families, long[] begin, ChipCapacity chip, long tiles, int[]? homes)
     {
         long[] copies = [.. begin];
         int[] ofStages = [.. ToReplication(graph, families, copies, null).Copies];
         long used = TileFamily.TilesOf(families, copies);
-        long latency = PipelineEstimate.Latency(graph, chip, ofStages);
+        long latency = PipelineEstimate.Latency(graph, chip, ofStages, homes);
 
         // A gain that was found earlier seldom grows: only what leads the queue is tried again.
         PriorityQueue<int, (double, int)> queue = new();
@@ -166,7 +167,7 @@ public static class ReplicateLayers
         long Gain(int f, long count)
         {
             Set(f, copies[f] + count);
-            long gain = latency - PipelineEstimate.Latency(graph, chip, ofStages);
+            long gain = latency - PipelineEstimate.Latency(graph, chip, ofStages, homes);
             Set(f, copies[f]);
             return gain;
         }
@@ -214,7 +215,7 @@ public static class ReplicateLayers
 
             Set(f, copies[f]);
             used += step * families[f].Tiles;
-            latency = PipelineEstimate.Latency(graph, chip, ofStages);
+            latency = PipelineEstimate.Latency(graph, chip, ofStages, homes);
             queue.Enqueue(f, (double.NegativeInfinity, f));
         }
 
@@ -222,10 +223,10 @@ public static class ReplicateLayers
     }
 
     /// <summary>Copies that shorten nothing go, those of the largest layers first.</summary>
-    private static long[] TakeBack(StageGraph graph, ImmutableArray<TileFamily> families, long[] begin, ChipCapacity chip)
+    private static long[] TakeBack(StageGraph graph, ImmutableArray<TileFamily> families, long[] begin, ChipCapacity chip, int[] homes)
     {
         long[] copies = [.. begin];
-        long Latency() => PipelineEstimate.Latency(graph, chip, ToReplication(graph, families, copies, null).Copies);
+        long Latency() => PipelineEstimate.Latency(graph, chip, ToReplication(graph, families, copies, null).Copies, homes);
         long latency = Latency();
         foreach (int f in Enumerable.Range(0, families.Length).OrderByDescending(f => families[f].Tiles))
         {

@@ -12,6 +12,9 @@ internal sealed class PeriodicRoom
     /// <summary>Share of the interval by which a reader may be late.</summary>
     private const double ShareOfMargin = 0.2;
 
+    /// <summary>Share of the latency by which a reader may be late where one inference is under way, and only its own rows stand in the way.</summary>
+    private const double ShareOfMarginAlone = 0.5;
+
     private readonly StageGraph _graph;
     private readonly PipelineEstimate _times;
     private readonly long _periodPs;
@@ -31,6 +34,13 @@ internal sealed class PeriodicRoom
         }
 
         int[] homes = [.. mapping.Homes.Select(h => h.Length)];
+        if (mapping.Target == MappingTarget.Latency)
+        {
+            long latency = PipelineEstimate.Latency(graph, chip, mapping.Replication.Copies, homes);
+            var alone = PipelineEstimate.Run(graph, chip, mapping.Replication.Copies, homes, 0, (long)(ShareOfDelay * latency));
+            return new PeriodicRoom(graph, alone, alone.LatencyPs, (long)(ShareOfMarginAlone * latency));
+        }
+
         var times = PipelineEstimate.Run(graph, chip, mapping.Replication.Copies, homes, period, (long)(ShareOfDelay * period));
         return new PeriodicRoom(graph, times, period, (long)(ShareOfMargin * period));
     }

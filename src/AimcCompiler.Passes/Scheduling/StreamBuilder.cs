@@ -39,7 +39,7 @@ internal sealed class StreamBuilder
         PlanBuffers();
         ImmutableArray<RowBuffer>? sized = null;
         tooSmall = null;
-        foreach (var slack in Enum.GetValues<Slack>().Where(s => s != Slack.Periodic || _mapping.Target == MappingTarget.Throughput))
+        foreach (var slack in Enum.GetValues<Slack>().Where(s => s != Slack.Periodic || _mapping.Target != MappingTarget.Tiles))
         {
             sized = Sized(slack, out string? lack);
             tooSmall ??= lack;
@@ -448,44 +448,55 @@ internal sealed class StreamBuilder
         }
     }
 
-    /// <summary>Row groups that add into other columns are independent: those of the same columns follow each other, in the order of addition. Exact sums add core by core in a tree around
-    /// the first home; others are handed on from run to run in their order.</summary>
+    /// <summary>Exact sums add core by core in a tree around the first home. Others are handed on from run to run in their order, the row groups of the same columns by themselves; what finishes the vector puts all columns together.</summary>
     private void AddSums(int s, int copy, ImmutableArray<int> groups, long count, Affine ordinal, string name)
     {
         var stage = _graph.Stages[s];
         var matrix = stage.Matrix!;
-        int[] inOrder = [.. SumOrder.Of([.. groups.Select(g => DemandOf(s, g))]).Select(i => groups[i])];
-        List<(int Core, List<int> Groups)> runs = [];
+        List<SumNode> nodes = [];
         if (matrix.AddsExactly)
         {
             int home = _mapping.Homes[stage.Output][0];
-            runs = [.. inOrder.GroupBy(g => _mapping.RowGroups[g].Core).OrderBy(g => Distance(g.Key, home)).ThenBy(g => g.Key).Select(g => (g.Key, g.ToList()))];
+            int[] inOrder = [.. SumOrder.Of([.. groups.Select(g => DemandOf(s, g))]).Select(i => groups[i])];
+            foreach (var onCore in inOrder.GroupBy(g => _mapping.RowGroups[g].Core).OrderBy(g => Distance(g.Key, home)).ThenBy(g => g.Key))
+            {
+                nodes.Add(new SumNode(onCore.Key, [.. onCore], nodes.Count == 0 ? -1 : (nodes.Count - 1) / 2, false));
+            }
         }
         else
         {
-            foreach (int g in inOrder)
+            // The last of a chain stands first, as the root of a tree does; that of the last columns finishes, and takes with it what is all on its core.
+            foreach (int[] range in SumOrder.Ranges([.. groups.Select(g => DemandOf(s, g))]).Reverse())
             {
-                int core = _mapping.RowGroups[g].Core;
-                if (runs.Count == 0 || runs[^1].Core != core)
+                int last = nodes.Count;
+                foreach (int g in range.Reverse().Select(i => groups[i]))
                 {
-                    runs.Add((core, []));
+                    int core = _mapping.RowGroups[g].Core;
+                    if (nodes.Count > last && nodes[^1].Core == core)
+                    {
+                        nodes[^1].Groups.Insert(0, g);
+                    }
+                    else
+                    {
+                        nodes.Add(new SumNode(core, [g], nodes.Count > last ? nodes.Count - 1 : last == 0 ? -1 : 0, nodes.Count > last));
+                    }
                 }
 
-                runs[^1].Groups.Add(g);
+                if (nodes.Count - 1 == last && last > 0 && nodes[last].Core == nodes[0].Core)
+                {
+                    nodes[0].Groups.AddRange(nodes[last].Groups);
+                    nodes.RemoveAt(last);
+                }
             }
-
-            // The last of the chain finishes: it stands first, as the root of a tree does.
-            runs.Reverse();
         }
 
         // Children send before parents add: from the leaves on.
-        List<int>[] children = [.. runs.Select(_ => new List<int>())];
-        List<RowGroupDemand>[] below = [.. runs.Select(r => r.Groups.ConvertAll(g => DemandOf(s, g)))];
-        for (int i = runs.Count - 1; i >= 0; i--)
+        int[] first = [.. nodes.Select(_ => -1)];
+        List<int>[] others = [.. nodes.Select(_ => new List<int>())];
+        List<RowGroupDemand>[] below = [.. nodes.Select(n => n.Groups.ConvertAll(g => DemandOf(s, g)))];
+        for (int i = nodes.Count - 1; i >= 0; i--)
         {
-            var add = matrix.AddsExactly || children[i].Count == 0
-                ? new AddPartialSums(-1, [.. runs[i].Groups], [.. children[i]], ordinal)
-                : new AddPartialSums(children[i][0], [.. runs[i].Groups], [], ordinal);
+            var node = nodes[i];
             StreamInstruction last;
             if (i == 0)
             {
@@ -495,22 +506,36 @@ internal sealed class StreamBuilder
                 last = new FinishVector(
                     s, copy,
                     [.. Enumerable.Range(0, HomesOf(value)).Select(h => AddChannel(
-                        ChannelKind.Results, runs[0].Core, [new Receiver(_mapping.Homes[value][h], _assemblies[(value, h)])], bytes, 0, [bytes], results[h]))],
+                        ChannelKind.Results, node.Core, [new Receiver(_mapping.Homes[value][h], _assemblies[(value, h)])], bytes, 0, [bytes], results[h]))],
                     ordinal);
             }
             else
             {
-                int parent = matrix.AddsExactly ? (i - 1) / 2 : i - 1;
                 long bytes = (long)ColumnsOf(below[i]) * matrix.PartialSumBytes;
-                int channel = AddChannel(ChannelKind.PartialSums, runs[i].Core, [new Receiver(runs[parent].Core, -1)], bytes, matrix.SumsInFlight, [bytes], count);
-                children[parent].Add(channel);
-                below[parent].AddRange(below[i]);
+                int channel = AddChannel(ChannelKind.PartialSums, node.Core, [new Receiver(nodes[node.Parent].Core, -1)], bytes, matrix.SumsInFlight, [bytes], count);
+                if (node.IsHandedOn)
+                {
+                    first[node.Parent] = channel;
+                }
+                else
+                {
+                    others[node.Parent].Add(channel);
+                }
+
+                below[node.Parent].AddRange(below[i]);
                 last = new SendPartialSums(channel, ordinal);
             }
 
-            AddStream(runs[i].Core, name, s, Loop(count, [add, last]));
+            AddStream(node.Core, name, s, Loop(count, [new AddPartialSums(first[i], [.. node.Groups], [.. others[i]], ordinal), last]));
         }
     }
+
+    /// <summary>Row groups whose sums add on one core, one after the other.</summary>
+    /// <param name="Core">The core.</param>
+    /// <param name="Groups">In the order in which they add.</param>
+    /// <param name="Parent">Where the sum goes; -1 = it is finished here.</param>
+    /// <param name="IsHandedOn">The parent adds to it; else it is added there.</param>
+    private sealed record SumNode(int Core, List<int> Groups, int Parent, bool IsHandedOn);
 
     /// <summary>Vectors of a copy whose rows are at each home.</summary>
     private long[] ResultsOf(int value, Affine ordinal, long count)

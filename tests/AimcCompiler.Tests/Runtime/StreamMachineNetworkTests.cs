@@ -76,6 +76,18 @@ public sealed class StreamMachineNetworkTests
         StreamMachineTests.Same(program, options, 1);
     }
 
+    /// <summary>Sums that add in order, of columns that are cut for latency: each range has a chain of its own.</summary>
+    [Fact]
+    public void RangesOfColumnsAddByThemselves()
+    {
+        var chip = ChipReader.Read("pimcomp", ["core.digital.lanes=1", "core.tiles=1", "mesh.rows=4", "mesh.columns=5", .. s_ownScale]);
+        var model = new TestModel().Input("x", "N", 700).Weights("w", 700, 300).Node("MatMul", "x w", "h").Node("Relu", "h", "r").Weights("v", 300, 10).Node("MatMul", "r v", "y").Output("y");
+        var program = AimcCompilation.Compile(model.Import(), chip, new CompileOptions { Target = MappingTarget.Latency }).Program;
+        var schedule = program.Schedule!;
+        Assert.Equal(3, schedule.Stages.Stages[0].Matrix!.Groups.Select(g => g.FirstColumn).Distinct().Count());
+        StreamMachineTests.Same(program, Tests.Runtime.Cases.Fast, 3);
+    }
+
     private static void Same(TestModel model, string machine, int batch)
     {
         var (chip, options) = Machine(machine);

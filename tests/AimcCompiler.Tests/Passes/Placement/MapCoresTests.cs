@@ -69,7 +69,7 @@ public sealed class MapCoresTests
         var stages = FindStages.Run(split, chip).Stages!;
         Assert.Equal([4, 4, 4], stages.Stages[0].Matrix!.Groups.Select(g => g.Tiles));
         var capacity = ChipCapacity.Of(chip, 1) with { TilesOfCore = [6, 6] };
-        var cut = CutRowGroups.Run(stages, split, capacity);
+        var cut = CutRowGroups.ForCores(stages, split, capacity);
         Assert.Equal([2, 2, 2, 2, 2, 2], cut.Stages[0].Matrix!.Groups.Select(g => g.Tiles));
         Assert.Equal([4, 4, 4, 4, 4, 4], cut.Stages[0].Matrix!.Groups.Select(g => g.Columns));
         Assert.Equal([0, 4, 0, 4, 0, 4], cut.Stages[0].Matrix!.Groups.Select(g => g.FirstColumn));
