@@ -13,6 +13,7 @@ public static partial class ProgramVerifier
         Check(layer.Columns >= 1, $"{name} has {layer.Columns} columns, at least 1 is needed");
         VerifyKept(layer.KeptRows, layer.Groups, layer.Rows, name, "rows");
         VerifyKept(layer.KeptColumns, layer.Groups, layer.Columns, name, "columns");
+        Check(!layer.IsPart || layer.KeptRows is not null || layer.KeptColumns is not null, $"{name} is a part of a matrix and lacks no rows or columns");
         Check(layer.Copies >= 1, $"{name} has {layer.Copies} copies, at least 1 is needed");
         Check(layer.NoiseKey is >= 0 and < 1 << 20, $"{name} has noise key {layer.NoiseKey}, 0 to 2^20 - 1 are possible");
         Check(

@@ -15,7 +15,7 @@ namespace AimcCompiler.Binary;
 /// at most <see cref="MaximumElements"/> elements; a value without rank has no shape; a nominal shape is known and one of those that the shape
 /// allows.</item>
 /// <item>Inputs and outputs name values, none twice; fixed inputs have names, which no input has, and one element of their type.</item>
-/// <item>Layers: names are not empty and unique; groups, rows, columns, copies and vectors are at least 1; rows and columns that a layer has of the model's matrix are as many, ascending;
+/// <item>Layers: names are not empty and unique; groups, rows, columns, copies and vectors are at least 1; rows and columns that a layer has of the model's matrix are as many, ascending, and a part lacks some;
 /// input and output are numeric values.</item>
 /// <item>Sharing: a layer that uses another's tiles names an earlier one that has its own, with the same matrix, kept rows and columns, weights, scales, blocks, packing, copies, ADC ranges
 /// and noise.</item>

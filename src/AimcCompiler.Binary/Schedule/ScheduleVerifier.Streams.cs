@@ -32,6 +32,7 @@ public static partial class ScheduleVerifier
                 string name = StreamName(s);
                 CheckCore(stream.Core, name);
                 Check(s == 0 || schedule.Streams[s - 1].Core <= stream.Core, $"{name} of core {stream.Core} stands behind one of core {(s == 0 ? 0 : schedule.Streams[s - 1].Core)}");
+                Check(stream.Segment == 0, $"{name} is in segment {stream.Segment} of a schedule that has one");
                 Check(stream.Stage >= -1 && stream.Stage < _graph.Stages.Length, $"{name} serves stage {stream.Stage}, there are {_graph.Stages.Length}");
                 Check(!stream.Body.IsDefaultOrEmpty, $"{name} does nothing");
                 for (int i = 0; i < stream.Body.Length; i++)

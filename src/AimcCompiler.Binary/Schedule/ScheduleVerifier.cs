@@ -6,7 +6,7 @@ namespace AimcCompiler.Binary;
 
 /// <summary>The specification of a <see cref="ProgramSchedule"/>. Checked in this order:
 /// <list type="number">
-/// <item>Lists and places: cores are cores of the program's chips, every value has homes, every stage is in one segment.</item>
+/// <item>Lists and places: cores are cores of the program's chips, every value has homes, every stage is in the one segment of the schedule.</item>
 /// <item>Stages: <see cref="VerifyStages"/>; analog ones name the layers of the program, each once, with its copies, vectors and columns; digital ones name partitions; inputs and outputs of the
 /// program are values.</item>
 /// <item>Row groups: every block of every copy is in one of them, on tiles of its core.</item>
@@ -138,6 +138,7 @@ public static partial class ScheduleVerifier
             Check(
                 _mapping.Segments.All(s => !s.IsDefault) && _mapping.Segments.SelectMany(s => s).Order().SequenceEqual(Enumerable.Range(0, _graph.Stages.Length)),
                 "the segments do not hold every stage once");
+            Check(_mapping.Segments.Length <= 1, $"a schedule has {_mapping.Segments.Length} segments, each has a schedule of its own");
         }
 
         private void VerifyStagesOfProgram()
@@ -306,7 +307,7 @@ public static partial class ScheduleVerifier
                 Check(buffer.Value >= 0 && buffer.Value < _graph.Values.Length, $"{name} holds value {buffer.Value}, there are {_graph.Values.Length}");
                 var value = _graph.Values[buffer.Value];
                 Check(buffer.RowStride >= 1 && buffer.FirstRow >= 0 && buffer.FirstRow < Math.Min(buffer.RowStride, value.Rows), $"{name} takes rows {buffer.FirstRow}, {buffer.FirstRow} + {buffer.RowStride}, ...");
-                Check(buffer is { ItemsPerRow: >= 1, Segment: >= 0 }, $"{name} takes {buffer.ItemsPerRow} items a row in segment {buffer.Segment}");
+                Check(buffer is { ItemsPerRow: >= 1, Segment: 0 }, $"{name} takes {buffer.ItemsPerRow} items a row in segment {buffer.Segment} of a schedule that has one");
                 Check(buffer.Capacity >= 1 && buffer.Capacity <= MaximumBufferedRows, $"{name} has room for {buffer.Capacity} rows of {value.Rows}");
                 Check(buffer.RowBytes >= 1 && buffer.RowBytes <= value.BytesPerRow, $"{name} takes {buffer.RowBytes} bytes of rows of {value.BytesPerRow}");
                 Check(buffer.Address >= 0 && buffer.Address <= MaximumCount, $"{name} begins at byte {buffer.Address}");

@@ -137,7 +137,7 @@ internal static class RowOperators
                 return layout == RowLayout.Image ? sameRow : whole;
             case "MaxPool" or "AveragePool" or "LpPool" when layout == RowLayout.Image && node.Ints("kernel_shape") is { IsEmpty: false } kernel:
                 return Kernel(node, kernel[0], shape[2], written[2]) ?? whole;
-            case "Conv" when input == 0 && layout == RowLayout.Image && graph.Facts[node.Inputs[1]] is { HasShape: true } filters:
+            case "Conv" when input == 0 && layout == RowLayout.Image && graph.Facts[node.Inputs[1]] is { HasShape: true, Shape.Length: > 2 } filters:
                 return Kernel(node, filters.Shape[2], shape[2], written[2]) ?? whole;
             case "DepthToSpace" when layout == RowLayout.Image && node.Int("blocksize", 0) is > 0 and var block:
                 return new RowWindow((int)block, 1, 0, 1);

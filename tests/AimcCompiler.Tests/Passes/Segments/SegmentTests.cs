@@ -265,14 +265,14 @@ public sealed class SegmentTests
     }
 
     /// <summary>Layers of 4, 4, 3 and 1 tiles.</summary>
-    private static TestModel Four() => new TestModel().Input("x", 1, 6, 8).Weights("w", 8, 8).Weights("v", 8, 8).Weights("u", 8, 6).Weights("t", 6, 2).Node("MatMul", "x w", "a").Node("Relu", "a", "r")
+    internal static TestModel Four() => new TestModel().Input("x", 1, 6, 8).Weights("w", 8, 8).Weights("v", 8, 8).Weights("u", 8, 6).Weights("t", 6, 2).Node("MatMul", "x w", "a").Node("Relu", "a", "r")
         .Node("MatMul", "r v", "b").Node("Add", "b r", "s").Node("MatMul", "s u", "c").Node("MatMul", "c t", "y").Output("y");
 
     /// <summary>One core.</summary>
     private static ChipDescription Small(int tiles) => ChipReader.Read("tiny", ["mesh.rows=1", "mesh.columns=1", FormattableString.Invariant($"core.tiles={tiles}"), "core.buffer_kib=null"]);
 
     /// <summary>On the smallest chip that has a tile for every block of the largest layer, or some more.</summary>
-    private static MappedProgram Segmented(TestModel model, MappingTarget target, int batch = 1)
+    internal static MappedProgram Segmented(TestModel model, MappingTarget target, int batch = 1)
     {
         CompileOptions options = new() { Fallback = FallbackPolicy.Segments, Sharing = TileSharing.Never, Target = target, SegmentBatch = batch };
         for (int tiles = 1; tiles < 40; tiles++)

@@ -226,6 +226,15 @@ public sealed class FindStagesTests
         Assert.Contains(reason, staged.NotScheduled, StringComparison.Ordinal);
     }
 
+    /// <summary>The wire form lets filters have any rank; which rank they must have, ONNX Runtime says later, with the node's name.</summary>
+    [Fact]
+    public void FiltersWithoutRowsAreNoWindow()
+    {
+        var model = Image(8, 6).Weights("w", 3).Weights("v", 3, 3, 1, 1).Node("Conv", "x w", "c").Node("Conv", "c v", "y").Output("y");
+        var diagnostic = Assert.Throws<DiagnosticException>(() => AimcCompilation.Compile(model.Import(), Stairs.Tiny, new CompileOptions())).Diagnostics[0];
+        Assert.NotNull(diagnostic.Where);
+    }
+
     private static StagedGraph Staged(TestModel model) => Staged(model.Import());
 
     private static StagedGraph Staged(Graph graph)
