@@ -27,7 +27,7 @@ public sealed record MappedStages(StageGraph Stages, CoreMapping Mapping)
 /// <summary>From stages to a mapping on physical cores: copies, cores, places.</summary>
 public static class MapCores
 {
-    /// <returns>Null = one copy of everything, in order: the target asks for no more, rows are not known, or the chip is too small, which place-tiles says.</returns>
+    /// <returns>Null = one copy of everything, in order: the target asks for no more and buffers hold what is read so, rows are not known, or the chip is too small, which place-tiles says.</returns>
     public static MappedStages? Run(StagedGraph staged, ChipDescription chip, CompileOptions options, PassRunner runner)
     {
         ArgumentNullException.ThrowIfNull(staged);
@@ -36,7 +36,7 @@ public static class MapCores
         ArgumentNullException.ThrowIfNull(runner);
         int? fitting = PlaceTiles.ChipsFor(staged.Graph, chip, options);
         bool isTooBig = fitting is null && (options.Sharing == TileSharing.Never || PlaceTiles.IsTooBig(staged.Graph, chip, options));
-        if (options.Target == MappingTarget.Tiles || staged.Stages is not { } whole || isTooBig)
+        if (staged.Stages is not { } whole || isTooBig)
         {
             return null;
         }
@@ -44,7 +44,40 @@ public static class MapCores
         int chips = fitting ?? options.Chips ?? 1;
 
         var capacity = ChipCapacity.Of(chip, chips, [.. options.DeadTiles.Where(t => t < chip.TilesPerChip * chips)]);
+        if (options.Target == MappingTarget.Tiles && HoldsInOrder(whole, capacity))
+        {
+            return null;
+        }
+
         return OnChips(whole, staged.Graph, chip.Tile, capacity, options, runner);
+    }
+
+    /// <summary>One copy of everything, tile after tile: the buffer of every core holds the rows that its row groups read.</summary>
+    private static bool HoldsInOrder(StageGraph stages, ChipCapacity chip)
+    {
+        if (chip.BufferBytes is not { } limit || chip.TilesPerCore == 0)
+        {
+            return true;
+        }
+
+        var room = LeastRoom.Of(stages, [.. stages.Stages.Select(_ => 1)], _ => 1);
+        Dictionary<int, long> bytes = [];
+        long tiles = 0;
+        for (int s = 0; s < stages.Stages.Length; s++)
+        {
+            foreach (var group in stages.Stages[s].Matrix is { SharesTilesOf: null } matrix ? matrix.Groups : [])
+            {
+                // The last tile of a group may be on the next core, which reads the same rows.
+                for (long core = tiles / chip.TilesPerCore; core <= (tiles + Math.Max(0, group.Tiles - 1)) / chip.TilesPerCore; core++)
+                {
+                    bytes[(int)core] = bytes.GetValueOrDefault((int)core) + stages.Stages[s].Inputs.Sum(i => room.Rows(i.Value, s, 1) * group.InputBytesPerRow);
+                }
+
+                tiles += group.Tiles;
+            }
+        }
+
+        return bytes.Values.All(b => b <= limit);
     }
 
     /// <param name="whole">Stages of which one copy fits, at least where small row groups share tiles.</param>

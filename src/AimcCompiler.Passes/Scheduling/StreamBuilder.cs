@@ -10,6 +10,7 @@ internal sealed class StreamBuilder
     private readonly StageGraph _graph;
     private readonly CoreMapping _mapping;
     private readonly ChipCapacity _capacity;
+    private readonly ImmutableDictionary<(int Stage, int Value), long> _readBytes;
     private readonly Dictionary<(int Owner, int Copy), ImmutableArray<int>> _groupsOf;
 
     /// <summary>Rows buffers of readers, by core, value and first row; the stride is 1 or the number of homes.</summary>
@@ -25,9 +26,13 @@ internal sealed class StreamBuilder
     private readonly List<RoutedMessage> _messages = [];
     private readonly List<CoreStream> _streams = [];
 
-    public StreamBuilder(StageGraph graph, CoreMapping mapping, ChipCapacity capacity)
+    /// <param name="graph">The stages.</param>
+    /// <param name="mapping">Where they are.</param>
+    /// <param name="capacity">The chip.</param>
+    /// <param name="readBytes">Bytes of a row of a value that a digital stage reads, where it is not all of it.</param>
+    public StreamBuilder(StageGraph graph, CoreMapping mapping, ChipCapacity capacity, ImmutableDictionary<(int Stage, int Value), long>? readBytes = null)
     {
-        (_graph, _mapping, _capacity) = (graph, mapping, capacity);
+        (_graph, _mapping, _capacity, _readBytes) = (graph, mapping, capacity, readBytes ?? ImmutableDictionary<(int Stage, int Value), long>.Empty);
         _readers = graph.Stages.SelectMany(s => s.Inputs.Select(i => (Stage: s, Input: i))).ToLookup(r => r.Input.Value);
         _groupsOf = Enumerable.Range(0, mapping.RowGroups.Length).GroupBy(g => (mapping.RowGroups[g].Stage, mapping.RowGroups[g].Copy))
             .ToDictionary(g => g.Key, g => g.OrderBy(i => mapping.RowGroups[i].Group).ToImmutableArray());
@@ -37,22 +42,7 @@ internal sealed class StreamBuilder
     public ProgramSchedule? Build(out string? tooSmall)
     {
         PlanBuffers();
-        ImmutableArray<RowBuffer>? sized = null;
-        tooSmall = null;
-        foreach (var slack in Enum.GetValues<Slack>().Where(s => s != Slack.Periodic || _mapping.Target == MappingTarget.Throughput))
-        {
-            sized = Sized(slack, out string? lack);
-            tooSmall ??= lack;
-            if (sized is not null)
-            {
-                tooSmall = null;
-                break;
-            }
-
-            tooSmall = lack;
-        }
-
-        if (sized is null)
+        if (Sized(out tooSmall) is not { } sized)
         {
             return null;
         }
@@ -77,7 +67,7 @@ internal sealed class StreamBuilder
             Overlaps = _mapping.Target != MappingTarget.Latency,
             Stages = _graph,
             Mapping = _mapping,
-            Buffers = sized.Value,
+            Buffers = sized,
             Channels = Routed(),
             Streams = [.. _streams.OrderBy(s => s.Core)],
         };
@@ -96,6 +86,9 @@ internal sealed class StreamBuilder
         Ahead,
 
         None,
+
+        /// <summary>Not even the row that a stream has read of one input while it waits for another.</summary>
+        Least,
     }
 
     private int HomesOf(int value) => _mapping.Homes[value].Length;
@@ -115,13 +108,7 @@ internal sealed class StreamBuilder
         return (first, first >= matrix.Vectors ? 0 : (matrix.Vectors - first + copies - 1) / copies);
     }
 
-    private int PortOf(int core)
-    {
-        int chip = core / _capacity.Topology.Cores;
-        return (chip * _capacity.Topology.Cores) + _capacity.Ports.MinBy(p => _capacity.Topology.Hops(p, core % _capacity.Topology.Cores));
-    }
-
-    private int SinkOf(int value) => PortOf(_mapping.Homes[value][0]);
+    private int SinkOf(int value) => _capacity.PortOf(_mapping.Homes[value][0]);
 
     private void PlanBuffers()
     {
@@ -170,7 +157,8 @@ internal sealed class StreamBuilder
 
                         bool isStrided = input.Window == RowWindow.SameRow && HomesOf(input.Value) == HomesOf(stage.Output);
                         Reserve(
-                            _mapping.Homes[stage.Output][home], input.Value, isStrided ? home : 0, isStrided ? HomesOf(stage.Output) : 1, _graph.Values[input.Value].BytesPerRow, s);
+                            _mapping.Homes[stage.Output][home], input.Value, isStrided ? home : 0, isStrided ? HomesOf(stage.Output) : 1,
+                            _readBytes.GetValueOrDefault((s, input.Value), _graph.Values[input.Value].BytesPerRow), s);
                     }
                 }
             }
@@ -233,16 +221,76 @@ internal sealed class StreamBuilder
         return isStrided ? _readBuffers[(core, input.Value, home, homes)] : _readBuffers[(core, input.Value, 0, 1)];
     }
 
-    private ImmutableArray<RowBuffer>? Sized(Slack slack, out string? lack)
+    /// <summary>The most room that all cores have, and on each core as much of what is more as it has.</summary>
+    /// <param name="lack">What the buffers lack.</param>
+    private ImmutableArray<RowBuffer>? Sized(out string? lack)
     {
-        int[] ahead = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s => slack == Slack.None || _graph.Stages[s].Loop is not null ? 0 : AheadOf(s))];
-        int[] lags = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s =>
-            _graph.Stages[s].Matrix is { } matrix ? (CopiesOf(s) + matrix.VectorsPerRow - 1) / matrix.VectorsPerRow : HomesOf(_graph.Stages[s].Output))];
-        var peaks = RowDemand.Peaks(_graph, ahead, lags);
-        var periodic = slack == Slack.Periodic ? PeriodicRoom.Of(_graph, _mapping, _capacity) : null;
         lack = null;
-        Dictionary<int, long> ends = [];
-        var sized = ImmutableArray.CreateBuilder<RowBuffer>(_buffers.Count);
+        List<int[]> larger = [];
+        foreach (var slack in Enum.GetValues<Slack>().Where(s => s != Slack.Periodic || _mapping.Target == MappingTarget.Throughput))
+        {
+            int[] rows = RowsOf(slack);
+            lack = Lack(rows);
+            if (lack is not null)
+            {
+                larger.Add(rows);
+                continue;
+            }
+
+            if (_capacity.BufferBytes is { } limit && larger.Count > 0)
+            {
+                larger.Reverse();
+                Enlarge(rows, larger, limit);
+            }
+
+            return Placed(rows);
+        }
+
+        return null;
+    }
+
+    /// <summary>Core by core, from one set of rooms to the next larger one: a core that does not hold the next has the part of the difference that it holds.</summary>
+    private void Enlarge(int[] rows, List<int[]> larger, long limit)
+    {
+        const int Parts = 16;
+        foreach (int[] onCore in Enumerable.Range(0, rows.Length).GroupBy(b => _buffers[b].Core).Select(g => g.ToArray()))
+        {
+            foreach (int[] next in larger)
+            {
+                int part = Parts;
+                while (part > 0 && onCore.Sum(b => With(b, part) * _buffers[b].RowBytes) > limit)
+                {
+                    part--;
+                }
+
+                foreach (int b in onCore)
+                {
+                    rows[b] = With(b, part);
+                }
+
+                if (part < Parts)
+                {
+                    break;
+                }
+
+                int With(int buffer, int part) => rows[buffer] + (int)((long)Math.Max(0, next[buffer] - rows[buffer]) * part / Parts);
+            }
+        }
+
+        // All together may be more than is taken.
+        if (rows.Sum(r => (long)r) > ScheduleVerifier.MaximumBufferedRows)
+        {
+            throw new InvalidIrException(FormattableString.Invariant($"schedule: the buffers would hold {rows.Sum(r => (long)r)} rows"));
+        }
+    }
+
+    /// <summary>Rows that each buffer holds at least.</summary>
+    private int[] RowsOf(Slack slack)
+    {
+        int[] ahead = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s => slack >= Slack.None || _graph.Stages[s].Loop is not null ? 0 : AheadOf(s))];
+        var peaks = RowDemand.Peaks(_graph, ahead, LeastRoom.Lags(_graph, _mapping.Replication.Copies, HomesOf), isLeast: slack == Slack.Least);
+        var periodic = slack == Slack.Periodic ? PeriodicRoom.Of(_graph, _mapping, _capacity) : null;
+        int[] all = new int[_buffers.Count];
         foreach (var (buffer, index) in _buffers.Select((b, i) => (b, i)))
         {
             int rows = _bufferStages[index].Select(s => (peaks[(buffer.Value, s)] + Twice(slack, buffer.Value, s) + buffer.RowStride - 1) / buffer.RowStride).DefaultIfEmpty(1).Max();
@@ -263,25 +311,53 @@ internal sealed class StreamBuilder
                 rows = Math.Min(rows, 2 * _graph.Values[buffer.Value].Rows);
             }
 
-            sized.Add(buffer with { Capacity = rows, Address = ends.GetValueOrDefault(buffer.Core) });
-            ends[buffer.Core] = ends.GetValueOrDefault(buffer.Core) + (rows * buffer.RowBytes);
+            all[index] = rows;
         }
 
-        if (sized.Sum(b => (long)b.Capacity) is > ScheduleVerifier.MaximumBufferedRows and var all)
+        return all;
+    }
+
+    /// <summary>Buffers of so many rows side by side.</summary>
+    private ImmutableArray<RowBuffer> Placed(int[] rows)
+    {
+        Dictionary<int, long> ends = [];
+        var placed = ImmutableArray.CreateBuilder<RowBuffer>(rows.Length);
+        foreach (var (buffer, count) in _buffers.Zip(rows))
         {
-            lack = FormattableString.Invariant($"the buffers would hold {all} rows, at most {ScheduleVerifier.MaximumBufferedRows} are taken");
+            placed.Add(buffer with { Capacity = count, Address = ends.GetValueOrDefault(buffer.Core) });
+            ends[buffer.Core] = ends.GetValueOrDefault(buffer.Core) + (count * buffer.RowBytes);
+        }
+
+        return placed.MoveToImmutable();
+    }
+
+    /// <returns>What stands against so many rows; null = nothing.</returns>
+    private string? Lack(int[] rows)
+    {
+        if (rows.Sum(r => (long)r) is > ScheduleVerifier.MaximumBufferedRows and var all)
+        {
+            return FormattableString.Invariant($"the buffers would hold {all} rows, at most {ScheduleVerifier.MaximumBufferedRows} are taken");
+        }
+
+        if (_capacity.BufferBytes is not { } limit)
+        {
             return null;
         }
 
-        if (_capacity.BufferBytes is { } limit && ends.Where(e => e.Value > limit).OrderByDescending(e => e.Value).ToList() is [var worst, ..] over)
+        Dictionary<int, long> bytes = [];
+        for (int b = 0; b < rows.Length; b++)
         {
-            var largest = sized.Where(b => b.Core == worst.Key).MaxBy(b => b.Capacity * b.RowBytes)!;
-            lack = FormattableString.Invariant(
-                $"the buffer of core {worst.Key} would hold {worst.Value} bytes, it has {limit}; the largest part is {largest.Capacity} rows of '{_graph.Values[largest.Value].Name}'{(over.Count > 1 ? FormattableString.Invariant($"; so it is with {over.Count} cores") : "")}");
+            bytes[_buffers[b].Core] = bytes.GetValueOrDefault(_buffers[b].Core) + (rows[b] * _buffers[b].RowBytes);
+        }
+
+        if (bytes.Where(e => e.Value > limit).OrderByDescending(e => e.Value).ToList() is not [var worst, ..] over)
+        {
             return null;
         }
 
-        return sized.MoveToImmutable();
+        int largest = Enumerable.Range(0, rows.Length).Where(b => _buffers[b].Core == worst.Key).MaxBy(b => rows[b] * _buffers[b].RowBytes);
+        return FormattableString.Invariant(
+            $"the buffer of core {worst.Key} would hold {worst.Value} bytes, it has {limit}; the largest part is {rows[largest]} rows of '{_graph.Values[_buffers[largest].Value].Name}'{(over.Count > 1 ? FormattableString.Invariant($"; so it is with {over.Count} cores") : "")}");
     }
 
     /// <summary>More rows for a reader that takes a whole value and works on it for more than one row.</summary>
