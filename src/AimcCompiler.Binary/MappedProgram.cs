@@ -59,6 +59,9 @@ public sealed record MappedProgram
     /// <summary>How each segment runs, where there are several: then <see cref="Schedule"/> is null. Empty = one segment, or <see cref="NotScheduled"/>.</summary>
     public ImmutableArray<ProgramSchedule> SegmentSchedules { get; init; } = [];
 
+    /// <summary>That of the whole, or those of its segments; empty = <see cref="NotScheduled"/>.</summary>
+    public ImmutableArray<ProgramSchedule> Schedules => Schedule is { } whole ? [whole] : SegmentSchedules;
+
     /// <summary>Inferences that pass a segment before the next is loaded.</summary>
     public int SegmentBatch { get; init; } = 1;
 

@@ -33,7 +33,7 @@ public static class BoundSurvey
         }
 
         var chip = ChipCapacity.Of(program.Chip, program.Chips);
-        ScheduleLoad load = new(schedule, chip.Cores);
+        ScheduleLoad load = new(program, schedule, chip);
         StageGraph stages = schedule.Stages;
         (long placement, long byteHops) = Placement(load, chip);
         double? latency = MappingBounds.LatencyNs(stages, chip) / NsPerS;
@@ -61,7 +61,7 @@ public static class BoundSurvey
         }
 
         var chip = ChipCapacity.Of(program.Chip, program.Chips);
-        ScheduleLoad load = new(schedule, chip.Cores);
+        ScheduleLoad load = new(program, schedule, chip);
         return load.BusiestTileNs is { } tile ? Math.Max(tile, (IssueS(load, chip) ?? 0) * NsPerS) : null;
     }
 
@@ -75,7 +75,7 @@ public static class BoundSurvey
         }
 
         var chip = ChipCapacity.Of(program.Chip, program.Chips);
-        ScheduleLoad load = new(schedule, chip.Cores);
+        ScheduleLoad load = new(program, schedule, chip);
         LowerBound[] intervals = [.. Intervals(schedule.Stages, chip, load)];
         return [.. Copies(schedule, intervals).Concat(Doubled(schedule.Stages, chip, intervals)).OrderByDescending(w => w.GainPercent ?? double.NegativeInfinity)];
     }
@@ -97,9 +97,9 @@ public static class BoundSurvey
     }
 
     /// <summary>What the busiest resource works for one inference; null = times of tiles are not known.</summary>
-    internal static double? Largest(ProgramSchedule schedule, ChipCapacity chip)
+    internal static double? Largest(MappedProgram program, ProgramSchedule schedule, ChipCapacity chip)
     {
-        LowerBound[] intervals = [.. Intervals(schedule.Stages, chip, new ScheduleLoad(schedule, chip.Cores))];
+        LowerBound[] intervals = [.. Intervals(schedule.Stages, chip, new ScheduleLoad(program, schedule, chip))];
         return intervals[0].Achieved is null ? null : intervals.Max(b => b.Achieved);
     }
 
@@ -111,11 +111,11 @@ public static class BoundSurvey
     {
         var chip = ChipCapacity.Of(program.Chip, program.Chips);
         var all = Together(program.SegmentSchedules.Select(s => s.Stages));
-        var loads = program.SegmentSchedules.Select(s => new ScheduleLoad(s, chip.Cores)).ToArray();
+        var loads = program.SegmentSchedules.Select(s => new ScheduleLoad(program, s, chip)).ToArray();
         var segments = SegmentSurvey.Of(program);
         int batch = program.SegmentBatch;
         long issues = loads.Sum(l => l.Issues.Sum());
-        double operations = loads.Sum(l => l.Operations.Sum());
+        long operations = loads.Sum(l => l.Operations.Sum());
         LowerBound[] intervals =
         [
             new("reload", ReloadBoundS(program), segments.Aggregate((double?)0, (sum, s) => sum + s.ReloadS) / batch, Seconds, Interval, "weights that the tiles do not hold, once a batch"),

@@ -16,6 +16,7 @@ internal static class EstimateSurvey
         DigitalUnitDescription unit = program.Chip.Core.Digital;
         double? digitalPj = operations == 0 ? 0 : operations * unit.PjPerOp;
         TileEnergy tiles = cost.Energy ?? new TileEnergy { LumpedPj = 0, BufferPj = 0 };
+        var transfers = TransferEnergy.Of(program);
         (string Part, double? Pj)[] parts =
         [
             .. tiles.LumpedPj is not null
@@ -26,6 +27,7 @@ internal static class EstimateSurvey
                 },
             ("buffer", tiles.BufferPj),
             ("digital", digitalPj),
+            .. PartsOf(transfers, program.Chips),
             .. segments.IsEmpty ? [] : new (string, double?)[] { ("reload", segments.Aggregate((double?)0, (sum, s) => sum + s.ReloadJ) * 1e12 / program.SegmentBatch) },
         ];
         double? reloadS = segments.IsEmpty ? 0 : segments.Aggregate((double?)0, (sum, s) => sum + (s.ReloadS ?? 0));
@@ -48,17 +50,21 @@ internal static class EstimateSurvey
                 : new BottleneckReport(slowest.Work.Name, slowest.TimeNs!.Value * 1e-9, slowest.TimeNs!.Value / cost.SerialLatencyNs!.Value),
             Tops = segments.IsEmpty ? cost.Tops : 2e-12 * cost.Macs / SegmentSurvey.IntervalS(segments, program.SegmentBatch),
             TopsPerWMacro = hasLayers ? cost.TilesTopsPerWatt : null,
-            TopsPerWSystem = hasLayers ? 2 * cost.Macs / (tiles.TotalPj + digitalPj + (segments.IsEmpty ? 0 : parts[^1].Pj)) : null,
+            TopsPerWSystem = hasLayers ? 2 * cost.Macs / parts.Aggregate((double?)0, (sum, p) => sum + p.Pj) : null,
             DigitalTimeS = operations == 0 ? 0 : operations * unit.NsPerOp / unit.Lanes * 1e-9,
             ProgrammingTimeS = programming.Aggregate((double?)0, (sum, p) => sum + (p?.TimeS is { } pulses ? Math.Max(pulses, p.LoadS ?? 0) : null)),
             ProgrammingEnergyJ = programming.Aggregate((double?)0, (sum, p) => sum + p?.EnergyJ),
-            NotModelled = [.. NotModelled(program, parts, isModelled)],
+            NotModelled = [.. NotModelled(program, parts, isModelled, transfers is not null)],
         };
     }
 
+    private static IEnumerable<(string Part, double? Pj)> PartsOf(TransferEnergy? transfers, int chips) => transfers is null
+        ? []
+        : [("noc", transfers.NocPj), .. chips == 1 ? [] : new (string, double?)[] { ("board", transfers.BoardPj) }, ("off_chip", transfers.OffChipPj)];
+
     private static double? Least(double? left, double? right) => left < right ? left : right;
 
-    private static IEnumerable<string> NotModelled(MappedProgram program, IEnumerable<(string Part, double? Pj)> parts, bool isModelled)
+    private static IEnumerable<string> NotModelled(MappedProgram program, IEnumerable<(string Part, double? Pj)> parts, bool isModelled, bool hasTransfers)
     {
         if (!isModelled && !program.Layers.IsEmpty)
         {
@@ -73,8 +79,11 @@ internal static class EstimateSurvey
             }
         }
 
-        // The chip's NoC may be described; transfers are not counted here.
-        yield return "noc";
-        yield return "off_chip";
+        // Without streams nobody says what moves.
+        if (!hasTransfers)
+        {
+            yield return "noc";
+            yield return "off_chip";
+        }
     }
 }

@@ -229,7 +229,7 @@ public sealed record EstimateReport
     /// <summary>Every layer at work on its own sample.</summary>
     public required double? ThroughputPerS { get; init; }
 
-    /// <summary>Per inference, what is modelled of tiles, buffers and digital units; see <see cref="NotModelled"/>.</summary>
+    /// <summary>Per inference, what is modelled of tiles, buffers, digital units and, with a schedule, transfers; see <see cref="NotModelled"/>.</summary>
     public required double? EnergyJ { get; init; }
 
     public required ImmutableArray<EnergyPart> Breakdown { get; init; }
@@ -243,7 +243,7 @@ public sealed record EstimateReport
     /// <summary>Tiles alone.</summary>
     public required double? TopsPerWMacro { get; init; }
 
-    /// <summary>Tiles, buffers and digital units; null when one of them is not modelled.</summary>
+    /// <summary>All parts of the energy; null when one of them is not modelled. Without a schedule, tiles, buffers and digital units.</summary>
     public required double? TopsPerWSystem { get; init; }
 
     /// <summary>Digital operations on one core's unit, one after the other.</summary>
@@ -259,7 +259,7 @@ public sealed record EstimateReport
     public required ImmutableArray<string> NotModelled { get; init; }
 }
 
-/// <param name="Part">tiles (published whole-tile energy), dac, cells, adc, shift_add, static, buffer, digital.</param>
+/// <param name="Part">tiles (published whole-tile energy), dac, cells, adc, shift_add, static, buffer, digital, noc (bits x links), board (bits from chip to chip), off_chip, reload.</param>
 /// <param name="EnergyJ">Per inference; null = not modelled.</param>
 /// <param name="Share">Of the modelled energy, 0 .. 1.</param>
 public sealed record EnergyPart(string Part, double? EnergyJ, double? Share);

@@ -41,7 +41,7 @@ internal static class SegmentSurvey
     {
         var chip = ChipCapacity.Of(program.Chip, program.Chips);
         var stages = schedule.Stages;
-        double? interval = BoundSurvey.Largest(schedule, chip);
+        double? interval = BoundSurvey.Largest(program, schedule, chip);
         double? latency = interval is null ? null : PipelineEstimate.Latency(stages, chip, schedule.Mapping.Replication.Copies) / PsPerS;
         HashSet<string> ends = [.. program.Inputs.Concat(program.Outputs).Select(v => program.Values[v].Name)];
         return (interval, latency, stages.Values.Where(v => (v.Producer < 0 || v.IsOutput) && !ends.Contains(v.Name)).Sum(v => v.Rows * v.BytesPerRow));

@@ -74,7 +74,7 @@ public static partial class ScheduleVerifier
     public static void VerifyAndRun(MappedProgram program)
     {
         Verify(program);
-        foreach (var schedule in program.Schedule is { } whole ? [whole] : program.SegmentSchedules)
+        foreach (var schedule in program.Schedules)
         {
             if (FindDeadlock(schedule) is { } halted)
             {

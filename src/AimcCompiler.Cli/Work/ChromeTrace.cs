@@ -51,8 +51,8 @@ internal sealed class ChromeTrace : ITimingTrace, IDisposable
             }
         }
 
-        _schedule = program.Schedule ?? program.SegmentSchedules[0];
-        var streams = (program.Schedule is { } whole ? [whole] : program.SegmentSchedules).SelectMany(s => s.Streams).ToList();
+        _schedule = program.Schedules[0];
+        var streams = program.Schedules.SelectMany(s => s.Streams).ToList();
         for (int s = 0; s < streams.Count; s++)
         {
             Name("thread_name", Waits, s, streams[s].Name);

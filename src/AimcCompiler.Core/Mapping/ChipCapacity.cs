@@ -42,6 +42,9 @@ public sealed record ChipCapacity
 
     public long BoardLatencyPs { get; init; }
 
+    /// <summary>A link carries whole flits of so many bytes.</summary>
+    public long FlitBytes { get; init; } = 1;
+
     public required bool Multicasts { get; init; }
 
     /// <summary>Cores of a chip at which memory ports are.</summary>
@@ -58,6 +61,9 @@ public sealed record ChipCapacity
         int chip = core / Topology.Cores;
         return (chip * Topology.Cores) + Ports.MinBy(p => Topology.Hops(p, core % Topology.Cores));
     }
+
+    /// <summary>Bytes of the flits that a message takes.</summary>
+    public long WholeFlits(long bytes) => (bytes + FlitBytes - 1) / FlitBytes * FlitBytes;
 
     /// <param name="chip">The chip.</param>
     /// <param name="chips">How many.</param>
@@ -96,6 +102,7 @@ public sealed record ChipCapacity
             HopPs = Picoseconds(chip.Noc?.NsPerHop) ?? 0,
             MemoryLatencyPs = Picoseconds(chip.OffChip?.LatencyNs) ?? 0,
             BoardLatencyPs = Picoseconds(chip.Board is { } link ? link.LatencyNs : chip.OffChip?.LatencyNs) ?? 0,
+            FlitBytes = Math.Max(1, (chip.Noc?.FlitBits ?? 8) / 8),
             Multicasts = chip.Noc?.Multicast ?? false,
             Ports = PortsOf(chip.Mesh, chip.OffChip?.Ports ?? 1),
         };

@@ -26,13 +26,14 @@ internal static class ScheduleEnergy
             parts.Add(("tiles_static", tiles.StaticPj));
         }
 
+        var transfers = TransferEnergy.Of(chip, traffic);
         parts.AddRange(
         [
             ("buffer", Used(traffic.BufferBytes, 8 * chip.Core.BufferPjPerBit)),
-            ("digital", Used(traffic.Operations, chip.Core.Digital.PjPerOp)),
-            ("noc", Used(traffic.LinkBytes, 8 * chip.Noc?.PjPerBitHop)),
-            ("board", Used(traffic.BoardBytes, 8 * (chip.Board is { } board ? board.PjPerBit : chip.OffChip?.PjPerBit))),
-            ("off_chip", Used(traffic.MemoryBytes, 8 * chip.OffChip?.PjPerBit)),
+            ("digital", Used(traffic.Operations.Sum(), chip.Core.Digital.PjPerOp)),
+            ("noc", transfers.NocPj),
+            ("board", transfers.BoardPj),
+            ("off_chip", transfers.OffChipPj),
             ("static", staticJoules * 1e12),
         ]);
         return [.. parts.Select(p => new EnergyUse(p.Part, p.Pj * 1e-12))];

@@ -255,13 +255,13 @@ internal sealed class StreamTable
                     Messages[channel].Taker = s;
                 }
 
-                return new TimedStep { Kind = StepKind.Add, Groups = ListOf(groups), Channels = ListOf(channels), Duration = _chip.OperationsPs(_facts.Additions(add)) };
+                return new TimedStep { Kind = StepKind.Add, Groups = ListOf(groups), Channels = ListOf(channels), Duration = _chip.OperationsPs(_facts.Sums.Additions(add)) };
             case SendPartialSums send:
                 Messages[send.Channel].Sender = s;
                 return new TimedStep { Kind = StepKind.SendSums, Subject = send.Channel };
             case FinishVector finish:
                 var analog = stages.Stages[finish.Stage];
-                int columns = added is null ? analog.Matrix!.Columns : _facts.Of(added).Count;
+                int columns = added is null ? analog.Matrix!.Columns : _facts.Sums.Of(added).Count;
                 return new TimedStep
                 {
                     Kind = StepKind.Finish,

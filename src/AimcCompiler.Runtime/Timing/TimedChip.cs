@@ -90,14 +90,7 @@ internal sealed class TimedChip
     public long MemoryPs(long bytes) => Scaled(bytes, _picosecondsPerKilobyteOfPort);
 
     /// <summary>A link carries whole flits.</summary>
-    public long LinkPs(long bytes) => Scaled(FlitBytes(bytes), _capacity.LinkPsPerKilobyte ?? 0);
-
-    /// <summary>Bytes of the flits that a message takes.</summary>
-    public long FlitBytes(long bytes)
-    {
-        long flit = Math.Max(1, (_chip.Noc?.FlitBits ?? 8) / 8);
-        return (bytes + flit - 1) / flit * flit;
-    }
+    public long LinkPs(long bytes) => Scaled(_capacity.WholeFlits(bytes), _capacity.LinkPsPerKilobyte ?? 0);
 
     public string NameOf(int core) => OnChip(core / _capacity.Topology.Cores, $"core {Place(core % _capacity.Topology.Cores)}");
 

@@ -107,7 +107,7 @@ public static class TimingSimulator
         bool hasSpan = interval is not null;
         var chip = run.Chip;
         var rollUp = ChipRollUp.Of(program.Chip);
-        ScheduleTraffic traffic = new(facts, chip);
+        ScheduleTraffic traffic = new(facts.Schedule, facts.Sums, chip.Capacity);
         return new TimingResult
         {
             LatencyS = latency,

@@ -130,6 +130,6 @@ internal static class ModelRunner
 
     private static double Share(MappedProgram program) => program.ModelParameters == 0
         ? 0
-        : (program.Layers.Where(l => l.SharesTilesOf is null).Sum(l => (long)l.Groups * l.Rows * l.Columns) + program.Nodes.Where(n => n.Reason == FallbackReason.Depthwise).Sum(n => n.Parameters))
+        : (program.Layers.Where(l => l.SharesTilesOf is null).Sum(l => (long)l.Groups * l.ModelRows * l.ModelColumns) + program.Nodes.Where(n => n.Reason == FallbackReason.Depthwise).Sum(n => n.Parameters))
             / (double)program.ModelParameters;
 }

@@ -111,7 +111,12 @@ public sealed class ExternalChecksTests
     [Theory]
     [InlineData(1, 132.94)]
     [InlineData(4, 521.03)]
-    public void HermesTakesItsPulseWidths(int phases, double publishedNs) => Near(publishedNs, MvmLaws.PulseWidthNs(8, 1, 6, phases), 0.03);
+    public void HermesTakesItsPulseWidths(int phases, double publishedNs)
+    {
+        double lawNs = MvmLaws.PulseWidthNs(8, 1, 6, phases);
+        Near(publishedNs, lawNs, 0.03);
+        Near(lawNs, phases * ChipReader.Read("hermes").Tile.Timing.CycleNs!.Value, 0.03);
+    }
 
     /// <summary>X5: the core alone has 1.59 TOPS/mm2 with an MVM of 130 ns, and 12.5 nJ at 10.5 TOPS/W; the 64-core chip takes 7 % more.</summary>
     [Fact]
@@ -243,6 +248,7 @@ public sealed class ExternalChecksTests
         Near(6.36, WireResistance.OhmPerCell(ohmPerUm, 40, 12), 0.001);
         Near(1.06, WireResistance.OhmPerCell(ohmPerUm, 40, 2), 0.001);
         Near(13.26 * 1.0451, WireResistance.OhmPerUm(40, 1.9, 4.03e-8, 310), 0.001);
+        Assert.Contains("| 22 | 2.12 / 6.36 | 1.06 |", File.ReadAllText(Path.Combine(SharedFolder.Repository, "docs", "chips.md")), StringComparison.Ordinal);
     }
 
     /// <summary>X16: tiles, products and weights of ResNet-18 are in <see cref="NetworkCostTests"/>; here those of ResNet-20.</summary>
@@ -282,6 +288,7 @@ public sealed class ExternalChecksTests
     public void NeuRramTakesItsStepsOfIntegrationAndConversion()
     {
         Near(48 * 256 * 128 * 2 / 0.4177e3, MvmLaws.NeuRramNs(6, 8), 0.05);
+        Near(MvmLaws.NeuRramNs(6, 8), MvmTiming.Of(ChipReader.Read("neurram").Tile, unsignedCodes: false).LatencyNs, 0.05);
         Near(270 + (300 * 9), MvmLaws.NeuRramNs(1, 8), 1e-9);
     }
 

@@ -12,9 +12,8 @@ internal static class ExhaustiveMapping
 
     /// <param name="graph">A few layers with known times.</param>
     /// <param name="chip">A few cores with few tiles.</param>
-    /// <param name="mostCopies">Copies of a layer that are tried.</param>
     /// <returns>Null = nothing fits.</returns>
-    public static Optimum? Solve(StageGraph graph, ChipCapacity chip, int mostCopies = 4)
+    public static Optimum? Solve(StageGraph graph, ChipCapacity chip)
     {
         var families = TileFamily.Of(graph);
         int[] copies = new int[families.Length];
@@ -26,13 +25,15 @@ internal static class ExhaustiveMapping
         {
             if (family < families.Length)
             {
-                int most = families[family].IsSerial ? 1 : (int)Math.Min(mostCopies, families[family].Vectors);
+                // One copy of every later family takes its tiles too.
+                long left = chip.Tiles!.Value - families.Select((f, i) => i < family ? f.Tiles * copies[i] : i > family ? f.Tiles : 0).Sum();
+                long most = families[family].IsSerial ? Math.Min(1, left / families[family].Tiles) : Math.Min(families[family].Vectors, left / families[family].Tiles);
                 for (copies[family] = 1; copies[family] <= most; copies[family]++)
                 {
                     Try(family + 1);
                 }
             }
-            else if (families.Select((f, i) => f.Tiles * copies[i]).Sum() <= chip.Tiles)
+            else
             {
                 long busy = families.Select((f, i) => f.BusyPs(copies[i])).Max();
                 long most = best?.BottleneckPs ?? long.MaxValue;
@@ -75,8 +76,10 @@ internal static class ExhaustiveMapping
             int first = item > 0 && items[item] == items[item - 1] ? cores[item - 1] : 0;
             for (int core = first; core < room.Length && bottleneck < best; core++)
             {
+                // Nor two cores that have the same room and work.
+                bool isAlike = Enumerable.Range(first, core - first).Any(c => room[c] == room[core] && issues[c] == issues[core]);
                 long load = (issues[core] + items[item].Issues) * (chip.IssuePs ?? 0);
-                if (room[core] >= items[item].Tiles && load < best)
+                if (!isAlike && room[core] >= items[item].Tiles && load < best)
                 {
                     cores[item] = core;
                     room[core] -= items[item].Tiles;

@@ -99,11 +99,12 @@ public sealed class PackCoresTests
             int cores = 1 + (seed % 3);
             int core = Math.Max(2, Math.Min(12 / cores, ((tiles + cores - 1) / cores) + (seed % 3)));
             var chip = Graphs.Chip(1, cores, core, issueNs: seed % 4 == 0 ? 90 : 30) with { PsPerThousandOperations = null, MemoryPsPerKilobyte = null };
-            if (ExhaustivePacking.LeastNs(graph, chip) is not { } optimum)
+            if (ExhaustiveMapping.Solve(graph, chip) is not { } best)
             {
                 continue;
             }
 
+            double optimum = best.BottleneckPs / 1000.0;
             double achieved = AchievedNs(graph, chip, Map(graph, chip, s_throughput));
             Assert.InRange(achieved, optimum, optimum * 1.05);
             exact[achieved == optimum ? 0 : 1]++;
@@ -176,65 +177,5 @@ public sealed class PackCoresTests
         }
 
         return Math.Max(busiest, loads.Values.Max());
-    }
-}
-
-/// <summary>Every number of copies and every core for every row group.</summary>
-internal static class ExhaustivePacking
-{
-    /// <returns>Null = one copy of everything does not fit.</returns>
-    public static double? LeastNs(StageGraph graph, ChipCapacity chip)
-    {
-        var families = TileFamily.Of(graph);
-        double least = double.PositiveInfinity;
-        int[] free = [.. chip.TilesOfCore];
-        double[] loads = new double[free.Length];
-
-        void Layer(int f, double busiest)
-        {
-            if (f == families.Length)
-            {
-                least = Math.Min(least, Math.Max(busiest, loads.Max()));
-                return;
-            }
-
-            for (int copies = 1; copies <= families[f].Vectors && copies * families[f].Tiles <= free.Sum(); copies++)
-            {
-                double busy = (families[f].Vectors + copies - 1) / copies * families[f].IntervalPs!.Value / 1000.0;
-                if (busy < least)
-                {
-                    Group(f, copies, 0, Math.Max(busiest, busy));
-                }
-            }
-        }
-
-        void Group(int f, int copies, int next, double busiest)
-        {
-            int groups = families[f].Groups.Length;
-            if (next == copies * groups)
-            {
-                Layer(f + 1, busiest);
-                return;
-            }
-
-            var group = families[f].Groups[next % groups];
-            long vectors = (families[f].Vectors / copies) + (next / groups < families[f].Vectors % copies ? 1 : 0);
-            double load = vectors * group.Rounds * (chip.IssuePs ?? 0) / 1000.0;
-            for (int core = 0; core < free.Length; core++)
-            {
-                bool isLike = core > 0 && Enumerable.Range(0, core).Any(c => free[c] == free[core] && loads[c] == loads[core]);
-                if (!isLike && free[core] >= group.Tiles && loads[core] + load < least)
-                {
-                    free[core] -= group.Tiles;
-                    loads[core] += load;
-                    Group(f, copies, next + 1, busiest);
-                    free[core] += group.Tiles;
-                    loads[core] -= load;
-                }
-            }
-        }
-
-        Layer(0, 0);
-        return double.IsInfinity(least) ? null : least;
     }
 }

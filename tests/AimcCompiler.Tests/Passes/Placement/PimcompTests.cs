@@ -10,14 +10,8 @@ namespace AimcCompiler.Tests.Passes;
 [Trait("Category", "Long")]
 public sealed class PimcompTests(ITestOutputHelper output)
 {
-    private static readonly CompileOptions s_options = new() { Target = MappingTarget.Throughput, SharesWeights = false, Zeros = ZeroPolicy.Program };
-
     [SharedTheory]
-    [InlineData("light_bvlc_alexnet")]
-    [InlineData("light_inception_v1")]
-    [InlineData("light_resnet50")]
-    [InlineData("light_squeezenet")]
-    [InlineData("light_vgg19")]
+    [MemberData(nameof(DrawnNetworks.OfPimcomp), MemberType = typeof(DrawnNetworks))]
     public void MappingsAreNearTheirBounds(string name)
     {
         var chip = ChipReader.Read("pimcomp");
@@ -31,11 +25,11 @@ public sealed class PimcompTests(ITestOutputHelper output)
 
         var before = Process.GetCurrentProcess().TotalProcessorTime;
         TimeSpan Spent() => Process.GetCurrentProcess().TotalProcessorTime - before;
-        var replication = ReplicateLayers.Run(stages, capacity, s_options);
+        var replication = ReplicateLayers.Run(stages, capacity, DrawnNetworks.AsPimcomp);
         var replicated = Spent();
-        var packed = PackCores.Run(stages, replication, capacity, s_options);
+        var packed = PackCores.Run(stages, replication, capacity, DrawnNetworks.AsPimcomp);
         var packing = Spent() - replicated;
-        var placed = PlaceCores.Run(stages, packed, capacity, s_options);
+        var placed = PlaceCores.Run(stages, packed, capacity, DrawnNetworks.AsPimcomp);
         var placing = Spent() - replicated - packing;
 
         // The largest of: copies that the tiles allow, issues over all cores.
@@ -55,14 +49,10 @@ public sealed class PimcompTests(ITestOutputHelper output)
 
     /// <summary>Channels as they are in the program: the most loaded link against the best cut.</summary>
     [SharedTheory]
-    [InlineData("light_bvlc_alexnet")]
-    [InlineData("light_inception_v1")]
-    [InlineData("light_resnet50")]
-    [InlineData("light_squeezenet")]
-    [InlineData("light_vgg19")]
+    [MemberData(nameof(DrawnNetworks.OfPimcomp), MemberType = typeof(DrawnNetworks))]
     public void LinksAreNearTheBestCut(string name)
     {
-        var program = AimcCompilation.Compile(DrawnNetworks.Import(name), ChipReader.Read("pimcomp"), s_options).Program;
+        var program = AimcCompilation.Compile(DrawnNetworks.Import(name), ChipReader.Read("pimcomp"), DrawnNetworks.AsPimcomp).Program;
         var noc = BoundSurvey.Of(program).Single(b => b.Name == "noc");
         var channels = program.Schedule!.Channels;
         output.WriteLine(FormattableString.Invariant($"{name}: most loaded link {1e6 * noc.Achieved:F2} us, cut bound {1e6 * noc.Value:F2} us ({noc.Achieved / noc.Value:F3}, {noc.Why}); {channels.Count(c => !c.Turns.IsEmpty)} of {channels.Length} channels take several paths, {channels.Where(c => !c.Turns.IsEmpty).Sum(c => c.Paths)} in all"));
@@ -70,15 +60,11 @@ public sealed class PimcompTests(ITestOutputHelper output)
     }
 
     [SharedTheory]
-    [InlineData("light_bvlc_alexnet")]
-    [InlineData("light_inception_v1")]
-    [InlineData("light_resnet50")]
-    [InlineData("light_squeezenet")]
-    [InlineData("light_vgg19")]
+    [MemberData(nameof(DrawnNetworks.OfPimcomp), MemberType = typeof(DrawnNetworks))]
     public void PlacesAreNearTheBestOfManyLongSearches(string name)
     {
         var (stages, capacity) = Stages(name, ChipReader.Read("pimcomp"));
-        var packed = PackCores.Run(stages, ReplicateLayers.Run(stages, capacity, s_options), capacity, s_options);
+        var packed = PackCores.Run(stages, ReplicateLayers.Run(stages, capacity, DrawnNetworks.AsPimcomp), capacity, DrawnNetworks.AsPimcomp);
         var (problem, _) = PlaceCores.ProblemOf(PackCores.TrafficOf(stages, packed, [144]), capacity, 0);
         long own = PlaceCores.Solve(problem, 1, 1).ByteHops;
         long best = Enumerable.Range(1, 20).Min(seed => PlaceCores.Solve(problem, seed, 10).ByteHops);
@@ -90,9 +76,9 @@ public sealed class PimcompTests(ITestOutputHelper output)
     {
         DiagnosticBag diagnostics = new();
         var simple = FoldBatchNorm.Run(InlineBranches.Run(FoldConstants.Run(DrawnNetworks.Import(name))));
-        var typed = ExpandMvms.Run(Calibrate.InferTypes(ExpandMvms.Run(simple, s_options), s_options, diagnostics), s_options);
-        var lowered = LowerToMvm.Run(PartitionGraph.Run(FreeBatch.Run(Calibrate.Run(typed, s_options), s_options), s_options, diagnostics), chip, s_options, diagnostics);
-        var split = SplitWeights.Run(SliceBits.Run(Encode.Run(QuantizeWeights.Run(lowered, chip), chip)), chip, s_options);
+        var typed = ExpandMvms.Run(Calibrate.InferTypes(ExpandMvms.Run(simple, DrawnNetworks.AsPimcomp), DrawnNetworks.AsPimcomp, diagnostics), DrawnNetworks.AsPimcomp);
+        var lowered = LowerToMvm.Run(PartitionGraph.Run(FreeBatch.Run(Calibrate.Run(typed, DrawnNetworks.AsPimcomp), DrawnNetworks.AsPimcomp), DrawnNetworks.AsPimcomp, diagnostics), chip, DrawnNetworks.AsPimcomp, diagnostics);
+        var split = SplitWeights.Run(SliceBits.Run(Encode.Run(QuantizeWeights.Run(lowered, chip), chip)), chip, DrawnNetworks.AsPimcomp);
         var staged = FindStages.Run(split, chip);
         Assert.Null(staged.NotScheduled);
         return (staged.Stages!, ChipCapacity.Of(chip, 1));

@@ -157,20 +157,14 @@ public sealed class ScheduleProgramTests(ITestOutputHelper output)
     /// <summary>Copies of layers on the cores of PIMCOMP's chip; how much work the schedule is, is printed.</summary>
     [SharedTheory]
     [Trait("Category", "Long")]
-    [InlineData("light_squeezenet")]
-    [InlineData("light_bvlc_alexnet")]
-    [InlineData("light_inception_v1")]
-    [InlineData("light_resnet50")]
-    [InlineData("light_vgg19")]
+    [MemberData(nameof(DrawnNetworks.OfPimcomp), MemberType = typeof(DrawnNetworks))]
     public void CopiesOnManyCoresHaveASchedule(string name)
     {
         System.Diagnostics.Stopwatch watch = new();
         Dictionary<string, double> seconds = [];
         string last = "";
-        CompileOptions options = new()
+        var options = DrawnNetworks.AsPimcomp with
         {
-            Target = MappingTarget.Throughput,
-            SharesWeights = false,
             Progress = pass =>
             {
                 seconds[last] = seconds.GetValueOrDefault(last) + watch.Elapsed.TotalSeconds;

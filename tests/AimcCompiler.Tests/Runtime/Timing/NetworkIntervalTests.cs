@@ -11,18 +11,12 @@ namespace AimcCompiler.Tests.Runtime.Timing;
 [Trait("Category", "Long")]
 public sealed class NetworkIntervalTests(ITestOutputHelper output)
 {
-    private static readonly CompileOptions s_options = new() { Target = MappingTarget.Throughput, SharesWeights = false, Zeros = ZeroPolicy.Program };
-
     /// <param name="name">Model in the shared folder.</param>
     [SharedTheory]
-    [InlineData("light_bvlc_alexnet")]
-    [InlineData("light_inception_v1")]
-    [InlineData("light_resnet50")]
-    [InlineData("light_squeezenet")]
-    [InlineData("light_vgg19")]
+    [MemberData(nameof(DrawnNetworks.OfPimcomp), MemberType = typeof(DrawnNetworks))]
     public void SteadyIntervalsAreNearTheLargestBound(string name)
     {
-        var program = AimcCompilation.Compile(DrawnNetworks.Import(name), ChipReader.Read("pimcomp"), s_options).Program;
+        var program = AimcCompilation.Compile(DrawnNetworks.Import(name), ChipReader.Read("pimcomp"), DrawnNetworks.AsPimcomp).Program;
         var result = TimingSimulator.Run(program, new TimingOptions { HasStalls = false });
         Assert.True(result.IsSteady);
         LowerBound[] bounds = [.. BoundSurvey.Of(program, result.IntervalS, result.LatencyS).Where(b => b is { Limits: "interval", Value: not null })];

@@ -218,7 +218,7 @@ internal sealed class ReferenceSimulation
                             }
                         }
 
-                        until = Compute(core, _facts.Additions(add));
+                        until = Compute(core, _facts.Sums.Additions(add));
                         break;
                     case SendPartialSums send:
                         while (_hasRoom && _channels[send.Channel].Sent >= _schedule.Channels[send.Channel].Capacity)
@@ -234,7 +234,7 @@ internal sealed class ReferenceSimulation
                         if (instruction is FinishVector vector)
                         {
                             var analog = stages.Stages[vector.Stage];
-                            long end = Compute(core, ScheduleTraffic.OperationsOfVector(analog, added is null ? analog.Matrix!.Columns : _facts.Of(added).Count));
+                            long end = Compute(core, ScheduleTraffic.OperationsOfVector(analog, added is null ? analog.Matrix!.Columns : _facts.Sums.Of(added).Count));
                             if (end > _now)
                             {
                                 At(end, s);

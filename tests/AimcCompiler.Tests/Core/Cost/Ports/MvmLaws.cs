@@ -1,7 +1,7 @@
-namespace AimcCompiler.Core;
+namespace AimcCompiler.Tests.Core;
 
 /// <summary>How long an MVM takes where it is not pulses of one length each: what stands in a chip's <c>cycle_ns</c>.</summary>
-public static class MvmLaws
+internal static class MvmLaws
 {
     /// <summary>Longest train of pulses that NeuRRAM integrates before it converts.</summary>
     private const int MostBitsOfNeuRramPhase = 3;

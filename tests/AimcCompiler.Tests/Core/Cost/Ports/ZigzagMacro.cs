@@ -1,4 +1,6 @@
-namespace AimcCompiler.Core;
+using AimcCompiler.Core;
+
+namespace AimcCompiler.Tests.Core;
 
 /// <summary>Energy and time of an SRAM macro that computes in its analog bit lines, 28 nm: the equations that zigzag validated against silicon (KU Leuven MICAS; zigzag, zigzag-imc).</summary>
 /// <param name="Rows">Inputs of a column.</param>
@@ -8,7 +10,7 @@ namespace AimcCompiler.Core;
 /// <param name="PulseBits">Bits of an input that go in at a time.</param>
 /// <param name="AdcBits">Bits of an ADC; every bit line has one.</param>
 /// <param name="SupplyVolts">Supply.</param>
-public sealed record ZigzagMacro(int Rows, int Columns, int WeightBits, int InputBits, int PulseBits, int AdcBits, double SupplyVolts)
+internal sealed record ZigzagMacro(int Rows, int Columns, int WeightBits, int InputBits, int PulseBits, int AdcBits, double SupplyVolts)
 {
     private const double NandFf = 0.7;
     private const double XorFf = 1.5 * NandFf;

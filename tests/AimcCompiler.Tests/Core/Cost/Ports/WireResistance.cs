@@ -1,7 +1,7 @@
-namespace AimcCompiler.Core;
+namespace AimcCompiler.Tests.Core;
 
 /// <summary>Resistance of a wire of a crossbar, rho / (W^2 AR), which <c>tile.noise.ir_drop</c> asks for cell by cell (NeuroSim; DNN+NeuroSim, IEDM 2019).</summary>
-public static class WireResistance
+internal static class WireResistance
 {
     /// <summary>Copper's change of resistivity per kelvin.</summary>
     private const double PerKelvin = 0.00451;

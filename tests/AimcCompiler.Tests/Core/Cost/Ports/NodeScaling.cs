@@ -1,7 +1,7 @@
-namespace AimcCompiler.Core;
+namespace AimcCompiler.Tests.Core;
 
 /// <summary>What digital logic takes on another process: fits of energy over supply voltage, and ratios of area (Stillmaker and Baas, Integration 58, 2017). Not for ADCs and DACs, which do not shrink like logic.</summary>
-public static class NodeScaling
+internal static class NodeScaling
 {
     /// <summary>E(V) = a V^2 + b V + c of a node, relative.</summary>
     private static readonly Dictionary<int, (double A, double B, double C)> s_energies = new()
