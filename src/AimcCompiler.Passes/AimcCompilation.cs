@@ -165,7 +165,7 @@ public static class AimcCompilation
         program = runner.Run(
             "schedule",
             () => placed.Plan is { } segments
-                ? ScheduleProgram.Run(program, segments.Segments.Zip(placed.MappedSegments, (s, m) => (m?.Stages ?? s.Stages, m?.Mapping)))
+                ? ScheduleProgram.Run(program, segments.Segments.Zip(placed.MappedSegments, (s, m) => (m?.Stages ?? s.Stages, m?.Mapping)), placed.Plan.Channels)
                 : ScheduleProgram.Run(program, scheduled, placed.Mapped?.Mapping),
             ScheduleVerifier.VerifyAndRun,
             Print);

@@ -55,6 +55,13 @@ public sealed record ChipCapacity
     /// <summary>Null = unlimited.</summary>
     public long? Tiles => TilesOfCore.IsEmpty ? null : TilesOfCore.Sum(t => (long)t);
 
+    /// <summary>The core at which the nearest memory port of a core's chip is.</summary>
+    public int PortOf(int core)
+    {
+        int chip = core / Topology.Cores;
+        return (chip * Topology.Cores) + Ports.MinBy(p => Topology.Hops(p, core % Topology.Cores));
+    }
+
     /// <summary>Bytes of the flits that a message takes.</summary>
     public long WholeFlits(long bytes) => (bytes + FlitBytes - 1) / FlitBytes * FlitBytes;
 

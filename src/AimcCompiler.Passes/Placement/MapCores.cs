@@ -27,28 +27,19 @@ public sealed record MappedStages(StageGraph Stages, CoreMapping Mapping)
 /// <summary>From stages to a mapping on physical cores: copies, cores, places.</summary>
 public static class MapCores
 {
-    /// <returns>Null = one copy of everything, in order: the target asks for no more, rows are not known, or the chip is too small, which place-tiles says.</returns>
-    public static MappedStages? Run(StagedGraph staged, ChipDescription chip, CompileOptions options, PassRunner runner)
-    {
-        ArgumentNullException.ThrowIfNull(staged);
-        ArgumentNullException.ThrowIfNull(chip);
-        ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(runner);
-        return CapacityFor(staged, chip, options) is { } capacity ? OnChips(staged.Stages!, staged.Graph, chip.Tile, capacity, options, runner) : null;
-    }
-
-    /// <summary>The chips that hold one copy of everything; null = the target asks for no copies, rows are not known, or they do not.</summary>
+    /// <summary>The chips that hold one copy of everything; null = rows are not known, they do not, or copies are not asked for and buffers hold what row groups read in order.</summary>
     internal static ChipCapacity? CapacityFor(StagedGraph staged, ChipDescription chip, CompileOptions options)
     {
         int? fitting = PlaceTiles.ChipsFor(staged.Graph, chip, options);
         bool isTooBig = fitting is null && (options.Sharing == TileSharing.Never || PlaceTiles.IsTooBig(staged.Graph, chip, options));
-        if (options.Target == MappingTarget.Tiles || staged.Stages is null || isTooBig)
+        if (staged.Stages is null || isTooBig)
         {
             return null;
         }
 
         int chips = fitting ?? options.Chips ?? 1;
-        return ChipCapacity.Of(chip, chips, [.. options.DeadTiles.Where(t => t < chip.TilesPerChip * chips)]);
+        var capacity = ChipCapacity.Of(chip, chips, [.. options.DeadTiles.Where(t => t < chip.TilesPerChip * chips)]);
+        return options.Target == MappingTarget.Tiles && HoldsInOrder(staged.Stages, capacity) ? null : capacity;
     }
 
     /// <summary>Row groups that fit cores, as the target wants them, those that share tiles put together.</summary>
@@ -76,6 +67,34 @@ public static class MapCores
         })).DefaultIfEmpty().Max();
         long busy = families.Select(f => f.BusyPs(copies[f.Owner])).DefaultIfEmpty().Max();
         return Math.Max(Math.Max(busy, issues * (capacity.IssuePs ?? 0)), OtherBound.Of(graph, capacity, families).Ps);
+    }
+
+    /// <summary>One copy of everything, tile after tile: the buffer of every core holds the rows that its row groups read.</summary>
+    private static bool HoldsInOrder(StageGraph stages, ChipCapacity chip)
+    {
+        if (chip.BufferBytes is not { } limit || chip.TilesPerCore == 0)
+        {
+            return true;
+        }
+
+        var room = LeastRoom.Of(stages, [.. stages.Stages.Select(_ => 1)], _ => 1);
+        Dictionary<int, long> bytes = [];
+        long tiles = 0;
+        for (int s = 0; s < stages.Stages.Length; s++)
+        {
+            foreach (var group in stages.Stages[s].Matrix is { SharesTilesOf: null } matrix ? matrix.Groups : [])
+            {
+                // The last tile of a group may be on the next core, which reads the same rows.
+                for (long core = tiles / chip.TilesPerCore; core <= (tiles + Math.Max(0, group.Tiles - 1)) / chip.TilesPerCore; core++)
+                {
+                    bytes[(int)core] = bytes.GetValueOrDefault((int)core) + stages.Stages[s].Inputs.Sum(i => room.Rows(i.Value, s, 1) * group.InputBytesPerRow);
+                }
+
+                tiles += group.Tiles;
+            }
+        }
+
+        return bytes.Values.All(b => b <= limit);
     }
 
     /// <param name="whole">Stages of which one copy fits, at least where small row groups share tiles.</param>

@@ -12,14 +12,17 @@ internal sealed class RowDemand
     private readonly List<(int Stage, StageInput Input, int Lag)>[] _readers;
     private readonly Dictionary<(int Value, int Stage), int> _peaks = [];
     private readonly int[] _taken;
+    private readonly bool _isLeast;
 
     /// <param name="graph">The stages.</param>
     /// <param name="ahead">Rows that each stage runs ahead of what is asked.</param>
     /// <param name="lags">Rows from one to the next of the same stream of a stage.</param>
-    private RowDemand(StageGraph graph, int[] ahead, int[] lags)
+    /// <param name="isLeast">No more room than this order takes.</param>
+    private RowDemand(StageGraph graph, int[] ahead, int[] lags, bool isLeast)
     {
         _graph = graph;
         _ahead = ahead;
+        _isLeast = isLeast;
         // Rows of values, not of stages: inputs of the model are made too.
         _made = new int[graph.Values.Length];
         _taken = new int[graph.Values.Length];
@@ -37,10 +40,11 @@ internal sealed class RowDemand
     /// <param name="graph">The stages.</param>
     /// <param name="ahead">Rows that each stage runs ahead of what is asked.</param>
     /// <param name="lags">Rows from one to the next of the same stream of a stage: its homes, or its copies where they take a row each.</param>
+    /// <param name="isLeast">No more room than this order takes: a stream that asks for a row of one input has let go of the one before it. Else that row has room too.</param>
     /// <returns>Rows that a buffer of a value holds for a reader at most; stage -1 = what leaves the chip.</returns>
-    public static IReadOnlyDictionary<(int Value, int Stage), int> Peaks(StageGraph graph, int[] ahead, int[] lags)
+    public static IReadOnlyDictionary<(int Value, int Stage), int> Peaks(StageGraph graph, int[] ahead, int[] lags, bool isLeast = false)
     {
-        RowDemand run = new(graph, ahead, lags);
+        RowDemand run = new(graph, ahead, lags, isLeast);
         run.Run();
         return run._peaks;
     }
@@ -56,14 +60,17 @@ internal sealed class RowDemand
                 // Outputs go on side by side, each at its own pace.
                 while (_taken[v] < _graph.Values[v].Rows && (long)_taken[v] * most < (long)step * _graph.Values[v].Rows)
                 {
-                    Make(v, _taken[v]);
+                    Make(v, _taken[v], -1);
                     _taken[v]++;
                 }
             }
         }
     }
 
-    private void Make(int value, int row)
+    /// <param name="value">The value.</param>
+    /// <param name="row">Up to which.</param>
+    /// <param name="by">The stage that asks for it.</param>
+    private void Make(int value, int row, int by)
     {
         if (_made[value] > row)
         {
@@ -81,7 +88,7 @@ internal sealed class RowDemand
                     int needed = input.Window.Last(_made[value], _graph.Values[input.Value].Rows);
                     if (needed >= 0)
                     {
-                        Make(input.Value, needed);
+                        Make(input.Value, needed, producer);
                     }
                 }
             }
@@ -89,8 +96,10 @@ internal sealed class RowDemand
             _made[value]++;
             foreach (var (stage, input, lag) in _readers[value])
             {
+                // The stream that asks has let go of what its last row read; those that make the rows before it have not.
+                int behind = _isLeast && stage == by ? Math.Max(0, lag - 1) : lag;
                 int reached = _made[_graph.Stages[stage].Output];
-                int released = reached == _graph.Values[_graph.Stages[stage].Output].Rows ? _graph.Values[value].Rows : reached < lag ? 0 : input.Window.First(reached - lag, _graph.Values[value].Rows);
+                int released = reached == _graph.Values[_graph.Stages[stage].Output].Rows ? _graph.Values[value].Rows : reached < behind ? 0 : input.Window.First(reached - behind, _graph.Values[value].Rows);
                 Record(value, stage, _made[value] - Math.Min(released, _made[value]));
             }
 

@@ -25,15 +25,16 @@ public static class ScheduleProgram
             return program with { NotScheduled = objection };
         }
 
-        var schedule = Build(program, staged.Stages!, mapping, out string? tooSmall);
+        var schedule = Build(program, staged.Stages!, mapping, staged.Channels, out string? tooSmall);
         return program with { Schedule = schedule, NotScheduled = tooSmall };
     }
 
     /// <summary>The same for a program of several segments, each of which has all cores.</summary>
     /// <param name="program">The program, emitted.</param>
     /// <param name="segments">Stages of every segment, and where they are.</param>
+    /// <param name="channels">Values whose work can be divided by channels.</param>
     /// <exception cref="DiagnosticException">The buffers are too small for a mapping that was asked for.</exception>
-    internal static MappedProgram Run(MappedProgram program, IEnumerable<(StageGraph Stages, CoreMapping? Mapping)> segments)
+    internal static MappedProgram Run(MappedProgram program, IEnumerable<(StageGraph Stages, CoreMapping? Mapping)> segments, ImmutableDictionary<string, int> channels)
     {
         if (Objection(program) is { } objection)
         {
@@ -43,7 +44,7 @@ public static class ScheduleProgram
         var schedules = ImmutableArray.CreateBuilder<ProgramSchedule>();
         foreach (var (stages, mapping) in segments)
         {
-            if (Build(program, stages, mapping, out string? tooSmall) is not { } schedule)
+            if (Build(program, stages, mapping, channels, out string? tooSmall) is not { } schedule)
             {
                 return program with { NotScheduled = FormattableString.Invariant($"segment {schedules.Count}: {tooSmall}") };
             }
@@ -58,7 +59,7 @@ public static class ScheduleProgram
         ? FormattableString.Invariant($"the chips have {cores} cores, at most {ScheduleVerifier.MaximumCores} can have a schedule")
         : null;
 
-    private static ProgramSchedule? Build(MappedProgram program, StageGraph stages, CoreMapping? mapping, out string? tooSmall)
+    private static ProgramSchedule? Build(MappedProgram program, StageGraph stages, CoreMapping? mapping, ImmutableDictionary<string, int> channels, out string? tooSmall)
     {
         var bound = Bind(program, stages);
         bool isAsked = mapping is not null && mapping.Target != MappingTarget.Tiles;
@@ -67,7 +68,14 @@ public static class ScheduleProgram
             (bound, mapping) = PresentMapping.Of(program, bound);
         }
 
-        var schedule = new StreamBuilder(bound, mapping, ChipCapacity.Of(program.Chip, program.Chips)).Build(out tooSmall);
+        var capacity = ChipCapacity.Of(program.Chip, program.Chips);
+        var schedule = new StreamBuilder(bound, mapping, capacity).Build(out tooSmall);
+        if (schedule is null && capacity.BufferBytes is { } limit)
+        {
+            var compact = CompactStages.Of(bound, mapping, limit, channels);
+            schedule = new StreamBuilder(compact.Stages, FitHomes.Run(compact, capacity), capacity, compact.ReadBytes).Build(out tooSmall);
+        }
+
         if (schedule is null && isAsked)
         {
             throw new DiagnosticException(Descriptors.BufferTooSmall, program.ModelName, tooSmall!, "--set core.buffer_kib", "--target tiles");

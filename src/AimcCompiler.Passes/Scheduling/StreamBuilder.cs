@@ -10,6 +10,7 @@ internal sealed class StreamBuilder
     private readonly StageGraph _graph;
     private readonly CoreMapping _mapping;
     private readonly ChipCapacity _capacity;
+    private readonly ImmutableDictionary<(int Stage, int Value), long> _readBytes;
     private readonly Dictionary<(int Owner, int Copy), ImmutableArray<int>> _groupsOf;
 
     /// <summary>Rows buffers of readers, by core, value and first row; the stride is 1 or the number of homes.</summary>
@@ -25,9 +26,13 @@ internal sealed class StreamBuilder
     private readonly List<RoutedMessage> _messages = [];
     private readonly List<CoreStream> _streams = [];
 
-    public StreamBuilder(StageGraph graph, CoreMapping mapping, ChipCapacity capacity)
+    /// <param name="graph">The stages.</param>
+    /// <param name="mapping">Where they are.</param>
+    /// <param name="capacity">The chip.</param>
+    /// <param name="readBytes">Bytes of a row of a value that a digital stage reads, where it is not all of it.</param>
+    public StreamBuilder(StageGraph graph, CoreMapping mapping, ChipCapacity capacity, ImmutableDictionary<(int Stage, int Value), long>? readBytes = null)
     {
-        (_graph, _mapping, _capacity) = (graph, mapping, capacity);
+        (_graph, _mapping, _capacity, _readBytes) = (graph, mapping, capacity, readBytes ?? ImmutableDictionary<(int Stage, int Value), long>.Empty);
         _readers = graph.Stages.SelectMany(s => s.Inputs.Select(i => (Stage: s, Input: i))).ToLookup(r => r.Input.Value);
         _groupsOf = Enumerable.Range(0, mapping.RowGroups.Length).GroupBy(g => (mapping.RowGroups[g].Stage, mapping.RowGroups[g].Copy))
             .ToDictionary(g => g.Key, g => g.OrderBy(i => mapping.RowGroups[i].Group).ToImmutableArray());
@@ -62,27 +67,12 @@ internal sealed class StreamBuilder
             Streams = [.. _streams.OrderBy(s => s.Core)],
         };
         var lives = planned.Overlaps ? null : new BufferLives(planned);
-        ImmutableArray<RowBuffer>? sized = null;
-        tooSmall = null;
-        foreach (var slack in Enum.GetValues<Slack>().Where(s => s != Slack.Periodic || _mapping.Target != MappingTarget.Tiles))
-        {
-            sized = Sized(slack, lives, out string? lack);
-            tooSmall ??= lack;
-            if (sized is not null)
-            {
-                tooSmall = null;
-                break;
-            }
-
-            tooSmall = lack;
-        }
-
-        if (sized is null)
+        if (Sized(planned.Overlaps ? null : new BufferLives(planned), out tooSmall) is not { } sized)
         {
             return null;
         }
 
-        return planned with { Buffers = sized.Value, Channels = Routed() };
+        return planned with { Buffers = sized, Channels = Routed() };
     }
 
     /// <summary>Room beyond what the order of demand takes; the most first.</summary>
@@ -98,6 +88,9 @@ internal sealed class StreamBuilder
         Ahead,
 
         None,
+
+        /// <summary>Not even the row that a stream has read of one input while it waits for another.</summary>
+        Least,
     }
 
     private int HomesOf(int value) => _mapping.Homes[value].Length;
@@ -117,13 +110,7 @@ internal sealed class StreamBuilder
         return (first, first >= matrix.Vectors ? 0 : (matrix.Vectors - first + copies - 1) / copies);
     }
 
-    private int PortOf(int core)
-    {
-        int chip = core / _capacity.Topology.Cores;
-        return (chip * _capacity.Topology.Cores) + _capacity.Ports.MinBy(p => _capacity.Topology.Hops(p, core % _capacity.Topology.Cores));
-    }
-
-    private int SinkOf(int value) => PortOf(_mapping.Homes[value][0]);
+    private int SinkOf(int value) => _capacity.PortOf(_mapping.Homes[value][0]);
 
     private void PlanBuffers()
     {
@@ -172,7 +159,8 @@ internal sealed class StreamBuilder
 
                         bool isStrided = input.Window == RowWindow.SameRow && HomesOf(input.Value) == HomesOf(stage.Output);
                         Reserve(
-                            _mapping.Homes[stage.Output][home], input.Value, isStrided ? home : 0, isStrided ? HomesOf(stage.Output) : 1, _graph.Values[input.Value].BytesPerRow, s);
+                            _mapping.Homes[stage.Output][home], input.Value, isStrided ? home : 0, isStrided ? HomesOf(stage.Output) : 1,
+                            _readBytes.GetValueOrDefault((s, input.Value), _graph.Values[input.Value].BytesPerRow), s);
                     }
                 }
             }
@@ -235,18 +223,76 @@ internal sealed class StreamBuilder
         return isStrided ? _readBuffers[(core, input.Value, home, homes)] : _readBuffers[(core, input.Value, 0, 1)];
     }
 
-    /// <param name="slack">Room beyond the least.</param>
+    /// <summary>The most room that all cores have, and on each core as much of what is more as it has.</summary>
     /// <param name="lives">Which buffers may share addresses; null = none.</param>
-    /// <param name="lack">What is too small.</param>
-    private ImmutableArray<RowBuffer>? Sized(Slack slack, BufferLives? lives, out string? lack)
+    /// <param name="lack">What the buffers lack.</param>
+    private ImmutableArray<RowBuffer>? Sized(BufferLives? lives, out string? lack)
     {
-        int[] ahead = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s => slack == Slack.None || _graph.Stages[s].Loop is not null ? 0 : AheadOf(s))];
-        int[] lags = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s =>
-            _graph.Stages[s].Matrix is { } matrix ? (CopiesOf(s) + matrix.VectorsPerRow - 1) / matrix.VectorsPerRow : HomesOf(_graph.Stages[s].Output))];
-        var peaks = RowDemand.Peaks(_graph, ahead, lags);
-        var periodic = slack == Slack.Periodic ? PeriodicRoom.Of(_graph, _mapping, _capacity) : null;
         lack = null;
-        var sized = ImmutableArray.CreateBuilder<RowBuffer>(_buffers.Count);
+        List<int[]> larger = [];
+        foreach (var slack in Enum.GetValues<Slack>().Where(s => s != Slack.Periodic || _mapping.Target != MappingTarget.Tiles))
+        {
+            int[] rows = RowsOf(slack);
+            lack = Lack(rows, lives);
+            if (lack is not null)
+            {
+                larger.Add(rows);
+                continue;
+            }
+
+            if (_capacity.BufferBytes is { } limit && larger.Count > 0)
+            {
+                larger.Reverse();
+                rows = Enlarged(rows, larger, lives, limit);
+            }
+
+            return Placed(rows, lives);
+        }
+
+        return null;
+    }
+
+    /// <summary>Core by core, from one set of rooms to the next larger one: a core that does not hold the next has the part of the difference that it holds.</summary>
+    private int[] Enlarged(int[] least, List<int[]> larger, BufferLives? lives, long limit)
+    {
+        const int Parts = 16;
+        int[] rows = [.. least];
+        foreach (int[] onCore in BuffersOfCores())
+        {
+            foreach (int[] next in larger)
+            {
+                int With(int buffer, int part) => rows[buffer] + (int)((long)Math.Max(0, next[buffer] - rows[buffer]) * part / Parts);
+                int part = Parts;
+                while (part > 0 && Layout(onCore, [.. onCore.Select(b => With(b, part))], lives).End > limit)
+                {
+                    part--;
+                }
+
+                foreach (int b in onCore)
+                {
+                    rows[b] = With(b, part);
+                }
+
+                if (part < Parts)
+                {
+                    break;
+                }
+            }
+        }
+
+        // All together may be more than is taken.
+        return rows.Sum(r => (long)r) > ScheduleVerifier.MaximumBufferedRows ? least : rows;
+    }
+
+    private IEnumerable<int[]> BuffersOfCores() => Enumerable.Range(0, _buffers.Count).GroupBy(b => _buffers[b].Core).Select(g => g.ToArray());
+
+    /// <summary>Rows that each buffer holds at least.</summary>
+    private int[] RowsOf(Slack slack)
+    {
+        int[] ahead = [.. Enumerable.Range(0, _graph.Stages.Length).Select(s => slack >= Slack.None || _graph.Stages[s].Loop is not null ? 0 : AheadOf(s))];
+        var peaks = RowDemand.Peaks(_graph, ahead, LeastRoom.Lags(_graph, _mapping.Replication.Copies, HomesOf), isLeast: slack == Slack.Least);
+        var periodic = slack == Slack.Periodic ? PeriodicRoom.Of(_graph, _mapping, _capacity) : null;
+        int[] all = new int[_buffers.Count];
         foreach (var (buffer, index) in _buffers.Select((b, i) => (b, i)))
         {
             int rows = _bufferStages[index].Select(s => (peaks[(buffer.Value, s)] + Twice(slack, buffer.Value, s) + buffer.RowStride - 1) / buffer.RowStride).DefaultIfEmpty(1).Max();
@@ -267,49 +313,70 @@ internal sealed class StreamBuilder
                 rows = Math.Min(rows, 2 * _graph.Values[buffer.Value].Rows);
             }
 
-            sized.Add(buffer with { Capacity = rows });
+            all[index] = rows;
         }
 
-        if (sized.Sum(b => (long)b.Capacity) is > ScheduleVerifier.MaximumBufferedRows and var all)
-        {
-            lack = FormattableString.Invariant($"the buffers would hold {all} rows, at most {ScheduleVerifier.MaximumBufferedRows} are taken");
-            return null;
-        }
-
-        var ends = Place(sized, lives);
-        if (_capacity.BufferBytes is { } limit && ends.Where(e => e.Value > limit).OrderByDescending(e => e.Value).ToList() is [var worst, ..] over)
-        {
-            var largest = sized.Where(b => b.Core == worst.Key).MaxBy(b => b.Capacity * b.RowBytes)!;
-            lack = FormattableString.Invariant(
-                $"the buffer of core {worst.Key} would hold {worst.Value} bytes, it has {limit}; the largest part is {largest.Capacity} rows of '{_graph.Values[largest.Value].Name}'{(over.Count > 1 ? FormattableString.Invariant($"; so it is with {over.Count} cores") : "")}");
-            return null;
-        }
-
-        return sized.MoveToImmutable();
+        return all;
     }
 
-    /// <summary>Gives buffers their addresses.</summary>
-    /// <returns>Where the last of each core ends.</returns>
-    private static Dictionary<int, long> Place(ImmutableArray<RowBuffer>.Builder buffers, BufferLives? lives)
+    /// <summary>Buffers of so many rows, each with its address.</summary>
+    private ImmutableArray<RowBuffer> Placed(int[] rows, BufferLives? lives)
     {
-        Dictionary<int, long> ends = [];
-        foreach (var onCore in Enumerable.Range(0, buffers.Count).GroupBy(b => buffers[b].Core))
+        long[] addresses = new long[rows.Length];
+        foreach (int[] onCore in BuffersOfCores())
         {
-            int[] own = [.. onCore];
-            long[] bytes = [.. own.Select(b => buffers[b].Capacity * buffers[b].RowBytes)];
-            bool shares = lives is not null && own.Length <= BufferLives.MaximumSharing;
-            long[] addresses = shares ? BufferLayout.Of(bytes, (one, other) => lives!.MayShare(own[one], own[other])) : new long[own.Length];
-            long end = 0;
-            for (int i = 0; i < own.Length; i++)
+            foreach (var (buffer, address) in onCore.Zip(Layout(onCore, [.. onCore.Select(b => rows[b])], lives).Addresses))
             {
-                buffers[own[i]] = buffers[own[i]] with { Address = shares ? addresses[i] : end };
-                end = shares ? Math.Max(end, addresses[i] + bytes[i]) : end + bytes[i];
+                addresses[buffer] = address;
             }
-
-            ends.Add(onCore.Key, end);
         }
 
-        return ends;
+        return [.. _buffers.Select((b, i) => b with { Capacity = rows[i], Address = addresses[i] })];
+    }
+
+    /// <summary>Addresses of the buffers of a core: side by side, or shared by those that are never in use at a time.</summary>
+    /// <returns>And where the last one ends.</returns>
+    private (long[] Addresses, long End) Layout(int[] onCore, int[] rows, BufferLives? lives)
+    {
+        long[] bytes = [.. onCore.Zip(rows, (b, r) => r * _buffers[b].RowBytes)];
+        long[] addresses = new long[bytes.Length];
+        if (lives is not null && onCore.Length <= BufferLives.MaximumSharing)
+        {
+            addresses = BufferLayout.Of(bytes, (one, other) => lives.MayShare(onCore[one], onCore[other]));
+        }
+        else
+        {
+            for (int i = 1; i < addresses.Length; i++)
+            {
+                addresses[i] = addresses[i - 1] + bytes[i - 1];
+            }
+        }
+
+        return (addresses, addresses.Zip(bytes, (a, b) => a + b).DefaultIfEmpty(0).Max());
+    }
+
+    /// <returns>What stands against so many rows; null = nothing.</returns>
+    private string? Lack(int[] rows, BufferLives? lives)
+    {
+        if (rows.Sum(r => (long)r) is > ScheduleVerifier.MaximumBufferedRows and var all)
+        {
+            return FormattableString.Invariant($"the buffers would hold {all} rows, at most {ScheduleVerifier.MaximumBufferedRows} are taken");
+        }
+
+        if (_capacity.BufferBytes is not { } limit)
+        {
+            return null;
+        }
+
+        var ends = BuffersOfCores().Select(onCore => (Core: _buffers[onCore[0]].Core, Layout(onCore, [.. onCore.Select(b => rows[b])], lives).End));
+        if (ends.Where(e => e.End > limit).OrderByDescending(e => e.End).ToList() is not [var worst, ..] over)
+        {
+            return null;
+        }
+
+        int largest = Enumerable.Range(0, rows.Length).Where(b => _buffers[b].Core == worst.Core).MaxBy(b => rows[b] * _buffers[b].RowBytes);
+        return FormattableString.Invariant(
+            $"the buffer of core {worst.Core} would hold {worst.End} bytes, it has {limit}; the largest part is {rows[largest]} rows of '{_graph.Values[_buffers[largest].Value].Name}'{(over.Count > 1 ? FormattableString.Invariant($"; so it is with {over.Count} cores") : "")}");
     }
 
     /// <summary>More rows for a reader that takes a whole value and works on it for more than one row.</summary>

@@ -35,7 +35,7 @@ internal static class CutSegments
         }
 
         objection = "";
-        return new SegmentPlan(chips, options.SegmentBatch, [.. first.Zip(first.Skip(1).Append(costs.Units.Length)).Select(s => costs.Of(s.First, s.Second)!)]);
+        return new SegmentPlan(chips, options.SegmentBatch, [.. first.Zip(first.Skip(1).Append(costs.Units.Length)).Select(s => costs.Of(s.First, s.Second)!)]) { Channels = staged.Channels };
     }
 
     /// <summary>Parts of the layers that alone need more tiles than there are; those that cannot be divided are left out.</summary>

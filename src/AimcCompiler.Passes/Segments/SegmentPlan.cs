@@ -31,6 +31,9 @@ internal sealed record SegmentPlan(int Chips, int Batch, ImmutableArray<PlannedS
 
     private readonly Dictionary<int, int> _ofCluster = Segments.SelectMany((s, i) => s.Units.SelectMany(u => u.Clusters).Select(c => (c, i))).ToDictionary(c => c.c, c => c.i);
 
+    /// <summary>Values whose work can be divided by channels, as in <see cref="StagedGraph"/>.</summary>
+    public required ImmutableDictionary<string, int> Channels { get; init; }
+
     /// <summary>Segment of the layer that writes a value.</summary>
     public int SegmentOfLayer(string output) => _ofValue[output];
 

@@ -16,8 +16,14 @@ public static class FindStages
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chip);
         string? objection = Objection(graph);
-        var stages = objection is null ? new Staging(graph, chip, options ?? new CompileOptions()).Run(out objection) : null;
-        return new StagedGraph(graph, objection is null ? stages : null, objection);
+        if (objection is not null)
+        {
+            return new StagedGraph(graph, null, objection);
+        }
+
+        Staging staging = new(graph, chip, options ?? new CompileOptions());
+        var stages = staging.Run(out objection);
+        return new StagedGraph(graph, objection is null ? stages : null, objection) { Channels = staging.Channels };
     }
 
     /// <summary>What stands against rows; null = nothing.</summary>
@@ -81,6 +87,7 @@ public static class FindStages
         private readonly List<Stage> _stages = [];
         private readonly Dictionary<LayerId, int> _stageOf = [];
         private readonly Dictionary<LayerId, long> _ordinals = [];
+        private readonly ImmutableDictionary<string, int>.Builder _channels = ImmutableDictionary.CreateBuilder<string, int>(StringComparer.Ordinal);
         private readonly int _bytes;
         private string? _objection;
 
@@ -91,6 +98,8 @@ public static class FindStages
             _layouts = new RowLayouts(_graph, analog.Layers.Where(l => !inLoops.Contains(l.Id)).ToDictionary(l => l.Node, l => l.View));
             _bytes = chip.Tile.Input.Bits is { } bits ? Math.Max(1, (bits + 7) / 8) : sizeof(float);
         }
+
+        public ImmutableDictionary<string, int> Channels => _channels.ToImmutable();
 
         public StageGraph Run(out string? objection)
         {
@@ -265,6 +274,11 @@ public static class FindStages
                 }
 
                 int made = AddValue(output, _layouts.RowsOf(output));
+                if (!isHost && RowOperators.ChannelsAlone(_graph, _layouts, node) is > 1 and var channels)
+                {
+                    _channels.Add(output, channels);
+                }
+
                 Add(new Stage
                 {
                     Name = output == writes[0] ? node.Name : $"{node.Name}:{output}",

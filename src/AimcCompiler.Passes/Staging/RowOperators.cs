@@ -71,6 +71,21 @@ internal static class RowOperators
         return rows > 1 && ofRow > 0 ? (ofRow, ofParts) : null;
     }
 
+    /// <summary>Channels of an image of which every one is made from that channel of the input alone; 0 = others are read too, or it is not known.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="layouts">Of its values.</param>
+    /// <param name="node">The operator.</param>
+    public static int ChannelsAlone(Graph graph, RowLayouts layouts, Node node)
+    {
+        if (node.Domain.Length > 0 || node.OpType is not ("MaxPool" or "AveragePool" or "LpPool") || node.Outputs.Count(o => o.Length > 0) != 1 || layouts.Of(node.Inputs[0]) != RowLayout.Image || layouts.Of(node.Outputs[0]) != RowLayout.Image)
+        {
+            return 0;
+        }
+
+        var (read, written) = (layouts.ShapeOf(node.Inputs[0]), layouts.ShapeOf(node.Outputs[0]));
+        return read.Length > 2 && read[1] == written[1] ? (int)written[1] : 0;
+    }
+
     /// <summary>The third axis is among those that are reduced, for certain.</summary>
     private static bool ReducesRows(Graph graph, Node node, int rank) => Axes(graph, node) is { Length: > 0 } axes
         ? Array.Exists(axes, a => Positive(a, rank) == 2)

@@ -30,22 +30,25 @@ public sealed class NetworkTimingTests
         }
     }
 
-    /// <summary>hardware.md 2.6: ResNet-18 with tiles alone, and buffers that hold what it asks for. One layer after the other, 30,234 MVMs of 132.94 ns.</summary>
+    /// <summary>hardware.md 2.6: ResNet-18 with tiles alone, in the buffers of the preset. One layer after the other, 30,234 MVMs of 132.94 ns. With everything that takes time isaac's buffers of 64 KiB cost nothing: its first
+    /// convolution, 12,544 vectors of 1.6 us, hides it all.</summary>
     [Theory]
     [InlineData("hermes", 599.7, 4019e-6)]
     [InlineData("isaac", 49.8, null)]
     [Trait("Category", "Long")]
     public void WorkedNetworksHaveTheirTimes(string name, double perSecond, double? serialS)
     {
-        var preset = ChipReader.Read(name);
-        var chip = preset with { Core = preset.Core with { BufferKib = null } };
-        var program = AimcCompilation.Compile(ResNet18Tests.Network().Import(), chip, new CompileOptions { Chips = null }).Program;
+        var program = AimcCompilation.Compile(ResNet18Tests.Network().Import(), ChipReader.Read(name), new CompileOptions { Chips = null }).Program;
         var pipelined = TimingSimulator.Run(program, new TimingOptions { Parts = TimedParts.None });
         Assert.InRange(1 / pipelined.IntervalS!.Value, perSecond * 0.98, perSecond * 1.02);
         if (serialS is { } expected)
         {
             var serial = TimingSimulator.Run(program, new TimingOptions { Parts = TimedParts.None, IsSerial = true, Inferences = 1 });
             Assert.InRange(serial.LatencyS!.Value, expected * 0.98, expected * 1.02);
+        }
+        else
+        {
+            Assert.InRange(1 / TimingSimulator.Run(program, new TimingOptions()).IntervalS!.Value, perSecond * 0.98, perSecond * 1.02);
         }
     }
 }
