@@ -161,7 +161,6 @@ public static partial class ProgramVerifier
         }
 
         Check(view.Kernel.Length >= 2, $"{name} has {view.Shifts} shifts along its only axis, which has no lines");
-        Check(layer.ModelColumns % view.Shifts == 0, $"{name} has {layer.ModelColumns} columns, which is not a multiple of its {view.Shifts} shifts");
         Check(
             ((view.Shifts - 1L) * view.Strides[^1]) + view.Reach(view.Kernel.Length - 1) <= int.MaxValue,
             $"{name} has {view.Shifts} shifts by {view.Strides[^1]}, which reach beyond {int.MaxValue}");
@@ -169,6 +168,7 @@ public static partial class ProgramVerifier
         Check(
             layer.VectorsPerInference % view.VectorsOf(width) == 0,
             $"{name} takes {layer.VectorsPerInference} vectors, a line of {width} takes {view.VectorsOf(width)}");
+        Check(layer.ModelColumns % view.Shifts == 0, $"{name} has {layer.ModelColumns} columns, which is not a multiple of its {view.Shifts} shifts");
     }
 
     private static void VerifyWeights(TileDescription tile, MappedLayer layer, string name)

@@ -175,7 +175,7 @@ public sealed class ChooseShiftsTests
         {
             int width = random.Next(6, 30);
             var model = new TestModel().Input("x", "N", 3, 7, width).Weights("w", 8, 3, 3, 3).Node("Conv", "x w", "y", ("pads", new[] { 1, 1, 1, 1 })).Output("y");
-            var chip = ChipReader.Read("pimcomp", ["mesh.rows=1", Text($"mesh.columns={1 + random.Next(3)}"), Text($"core.tiles={2 + random.Next(6)}"), Text($"core.mvm_issue_ns={random.Next(3) * 1500}"), "tile.rows=32", "tile.columns=32", "tile.adc.columns_per_adc=32"]);
+            var chip = ChipReader.Read("pimcomp", ["mesh.rows=1", Text($"mesh.columns={1 + random.Next(3)}"), Text($"core.tiles={2 + random.Next(6)}"), Text($"core.mvm_issue_ns={(1 + random.Next(3)) * 1000}"), "tile.rows=32", "tile.columns=32", "tile.adc.columns_per_adc=32"]);
             var (_, auto) = Programs(model.Import(), chip, MappingTarget.Throughput);
             var stage = auto.Schedule!.Stages.Stages.Single(s => s.Matrix is not null);
             var capacity = ChipCapacity.Of(chip, 1);
