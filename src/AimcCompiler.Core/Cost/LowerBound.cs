@@ -11,8 +11,11 @@ namespace AimcCompiler.Core;
 /// <param name="Why">Where it comes from: the layer, cut or resource that sets it.</param>
 public sealed record LowerBound(string Name, double? Value, double? Achieved, string Unit, string Limits, string Why)
 {
-    /// <summary>Achieved over value, less 1.</summary>
-    public double? Gap => Value > 0 ? (Achieved / Value) - 1 : null;
+    /// <summary>Sums of times in another order differ by less.</summary>
+    private const double Rounding = 1e-12;
+
+    /// <summary>Achieved over value, less 1; 0 where only rounding parts them.</summary>
+    public double? Gap => Value > 0 ? (Achieved / Value) - 1 is var gap && Math.Abs(gap ?? 1) < Rounding ? 0 : gap : null;
 }
 
 /// <param name="From">Core of the sender.</param>

@@ -79,7 +79,7 @@ public static class ReplicateLayers
             return false;
         }
 
-        long[] sizes = new long[Math.Max(core, families.SelectMany(f => f.Groups).Select(g => g.Tiles).DefaultIfEmpty(0).Max()) + 1];
+        long[] sizes = new long[families.SelectMany(f => f.Groups).Select(g => g.Tiles).Append(core).Max() + 1];
         for (int f = 0; f < families.Length; f++)
         {
             foreach (var group in families[f].Groups)

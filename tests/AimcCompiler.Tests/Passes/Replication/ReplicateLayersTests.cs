@@ -176,4 +176,23 @@ public sealed class ReplicateLayersTests
         Assert.Equal(1, replication.Copies[4]);
         Assert.InRange(replication.Copies[0], 2, 256);
     }
+
+    /// <summary>A model that has no layer on tiles is mapped for every target, on chips with and without an end.</summary>
+    [Theory]
+    [InlineData(MappingTarget.Tiles)]
+    [InlineData(MappingTarget.Throughput)]
+    [InlineData(MappingTarget.Latency)]
+    public void NothingOnTilesHasNoCopies(MappingTarget target)
+    {
+        GraphBuilder builder = new();
+        var graph = builder.Build(builder.Digital(4, 8, (builder.Input(4, 8), RowWindow.SameRow)));
+        Assert.Equal(0, Assert.Single(ReplicateLayers.Run(graph, Graphs.Chip(2, 2, 4), new CompileOptions { Target = target }).Copies));
+    }
+
+    [Theory]
+    [InlineData(0.1 + 0.2, 0.3, 0)]
+    [InlineData(0.3, 0.1 + 0.2, 0)]
+    [InlineData(2, 3, 0.5)]
+    [InlineData(4, 3, -0.25)]
+    public void RoundingIsNoGap(double bound, double achieved, double gap) => Assert.Equal(gap, new LowerBound("work", bound, achieved, "s", "interval", "").Gap);
 }
