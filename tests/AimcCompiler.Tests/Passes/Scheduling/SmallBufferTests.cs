@@ -69,28 +69,10 @@ public sealed class SmallBufferTests
         Assert.All(small.Buffers.Where(b => b.Value == read && b.ItemsPerRow == 1), b => Assert.True(b.RowBytes < stages.Values[read].BytesPerRow));
     }
 
-    [Fact]
-    public void AValueOfSeveralHomesGivesEachReaderItsRowsAlone()
-    {
-        // The shortcut waits for four rows while the other way takes its window; the sum is at home on as many cores as what it adds.
-        var model = new TestModel().Input("x", 1, 4, 8, 16).Weights("u", 4, 4, 1, 1).Weights("w", 4, 4, 5, 5).Node("Conv", "x u", "a").Node("Relu", "a", "b")
-            .Node("Conv", "b w", "c", ("pads", new[] { 2, 2, 2, 2 })).Node("Add", "c b", "y").Output("y");
-        var schedules = Enumerable.Range(0, 12).Select(i => Compile(model, MappingTarget.Tiles, 0.5 - (0.03 * i), "core.tiles=1")?.Schedule).OfType<ProgramSchedule>().ToList();
-        int Of(ProgramSchedule schedule, string value) => schedule.Stages.Values.Select((v, i) => (v.Name, i)).Single(v => v.Name == value).i;
-        var divided = schedules.Where(s => s.Mapping.Homes[Of(s, "y")].Length > 1).ToList();
-        Assert.NotEmpty(divided);
-        Assert.All(divided, schedule =>
-        {
-            int homes = schedule.Mapping.Homes[Of(schedule, "y")].Length;
-            Assert.Equal(homes, schedule.Mapping.Homes[Of(schedule, "b")].Length);
-            Assert.Equal(homes, schedule.Buffers.Count(b => b.Value == Of(schedule, "b") && b.RowStride == homes));
-        });
-    }
-
     /// <summary>Null = the buffers are too small for it.</summary>
-    private static MappedProgram? Compile(TestModel model, MappingTarget target, double kib, params string[] more)
+    private static MappedProgram? Compile(TestModel model, MappingTarget target, double kib)
     {
-        var chip = ChipReader.Read("tiny", ["mesh.rows=6", "mesh.columns=6", "tile.rows=16", "tile.columns=16", string.Create(CultureInfo.InvariantCulture, $"core.buffer_kib={kib}"), .. more]);
+        var chip = ChipReader.Read("tiny", ["mesh.rows=6", "mesh.columns=6", "tile.rows=16", "tile.columns=16", string.Create(CultureInfo.InvariantCulture, $"core.buffer_kib={kib}")]);
         try
         {
             var program = AimcCompilation.Compile(model.Import(), chip, new CompileOptions { Target = target }).Program;
