@@ -38,9 +38,11 @@ public enum ZeroPolicy
 /// <summary>Whether the kernels of convolutions stand in their matrices several times, shifted.</summary>
 public enum ShiftPolicy
 {
+    /// <summary>Every kernel stands once: as many copies as shorten the target, and no cells but those of its own weights in a sum.</summary>
+    Never,
+
     /// <summary>For throughput and latency, where it shortens them.</summary>
     Auto,
-    Never,
 }
 
 /// <summary>What is mapped how; the user's choices (docs: cli.md).</summary>
@@ -77,7 +79,7 @@ public sealed record CompileOptions
     public bool SharesWeights { get; init; } = true;
 
     /// <summary>Whether one vector gives several outputs of a convolution side by side.</summary>
-    public ShiftPolicy Shifts { get; init; } = ShiftPolicy.Auto;
+    public ShiftPolicy Shifts { get; init; }
 
     /// <summary>Whether weights that are zero take cells.</summary>
     public ZeroPolicy Zeros { get; init; } = ZeroPolicy.Skip;

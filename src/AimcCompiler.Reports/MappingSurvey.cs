@@ -206,7 +206,7 @@ internal static class MappingSurvey
                 null,
                 Text($"kernels of {shifted.Length} of {surveys.Length} layers stand on tiles at several shifts: an MVM gives up to {layers.Max(l => l.Shifts)} outputs side by side"),
                 [.. shifted],
-                "--shifts never puts each there once");
+                "without --shifts auto each stands there once");
         }
 
         LayerReport[] sparse = [.. layers.Where(l => l.Zeros is not null)];

@@ -38,8 +38,8 @@ internal sealed class MappingOptions
     private readonly Option<string> _shareTiles = new Option<string>("--share-tiles") { Description = "Small matrices on one tile: where the chip is too small or the interval longer otherwise, never, or always", DefaultValueFactory = _ => "auto" }
         .AcceptOnlyFromAmong("auto", "never", "always");
 
-    private readonly Option<string> _shifts = new Option<string>("--shifts") { Description = "Several outputs of a convolution from one MVM, by kernels that stand on tiles shifted: for a throughput or latency target where it shortens that, or never", DefaultValueFactory = _ => "auto" }
-        .AcceptOnlyFromAmong("auto", "never");
+    private readonly Option<string> _shifts = new Option<string>("--shifts") { Description = "Several outputs of a convolution from one MVM, by kernels that stand on tiles shifted, among zeros with their noise: never, or for a throughput or latency target where it shortens that", DefaultValueFactory = _ => "never" }
+        .AcceptOnlyFromAmong("never", "auto");
 
     private readonly Option<string> _zeros = new Option<string>("--zeros") { Description = "Rows, columns and blocks of zeros: left out, or programmed as other weights are", DefaultValueFactory = _ => "skip" }
         .AcceptOnlyFromAmong("skip", "program");
@@ -109,7 +109,7 @@ internal sealed class MappingOptions
         SharesWeights = parsed.GetValue(_equalWeights) == "share",
         Target = Enum.Parse<MappingTarget>(parsed.GetValue(_target)!, ignoreCase: true),
         Sharing = parsed.GetValue(_shareTiles) switch { "never" => TileSharing.Never, "always" => TileSharing.Always, _ => TileSharing.WhenNeeded },
-        Shifts = parsed.GetValue(_shifts) == "never" ? ShiftPolicy.Never : ShiftPolicy.Auto,
+        Shifts = parsed.GetValue(_shifts) == "auto" ? ShiftPolicy.Auto : ShiftPolicy.Never,
         Zeros = parsed.GetValue(_zeros) == "program" ? ZeroPolicy.Program : ZeroPolicy.Skip,
         Seed = parsed.GetValue(_mapSeed),
         Effort = parsed.GetValue(_mapEffort) is >= 0 and <= 1000 and var effort
