@@ -85,5 +85,11 @@ internal static class EstimateSurvey
             yield return "noc";
             yield return "off_chip";
         }
+
+        // How long the chip is on for an inference only a timed run knows.
+        if (program.Chip.Mesh is not null && ChipRollUp.Of(program.Chip).StaticMw is not 0)
+        {
+            yield return "chip_static";
+        }
     }
 }

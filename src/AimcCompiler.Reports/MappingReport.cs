@@ -258,7 +258,7 @@ public sealed record EstimateReport
     /// <summary>The same.</summary>
     public double? ProgrammingEnergyJ { get; init; }
 
-    /// <summary>What the energy does not contain.</summary>
+    /// <summary>What the energy does not contain; chip_static = the power of a chip that is on, which a timed run counts over its interval.</summary>
     public required ImmutableArray<string> NotModelled { get; init; }
 }
 

@@ -261,7 +261,7 @@ public static class TextReport
 
         EnergyPart[] parts = [.. e.Breakdown.Where(p => p.Share > 0).OrderByDescending(p => p.Share)];
         string breakdown = parts.Length > 0 ? $" ({string.Join(", ", parts.Select(p => $"{p.Part} {Quantity.Percent(p.Share)}"))})" : "";
-        Line(console, $"energy {Quantity.Estimate(e.EnergyJ, "J")} per inference{breakdown}; not modelled: {string.Join(", ", e.NotModelled)}");
+        Line(console, $"energy {Quantity.Estimate(e.EnergyJ, "J")} per inference{breakdown}{(e.NotModelled.IsEmpty ? "" : $"; not modelled: {string.Join(", ", e.NotModelled)}")}");
         Line(console, $"efficiency {Quantity.Estimate(e.TopsPerWMacro)} TOPS/W tiles alone, {Quantity.Estimate(e.TopsPerWSystem)} TOPS/W with buffers and digital units; {Quantity.Estimate(e.Tops)} TOPS");
         if (e.ProgrammingTimeS is not null || e.ProgrammingEnergyJ is not null)
         {

@@ -166,13 +166,15 @@ public static class TimeText
         foreach (var bound in report.Bounds.Where(b => b.Value is not null))
         {
             string gap = bound.Gap is { } g ? $" ({Quantity.Number(1 + g)} x)" : "";
-            string Value(double? value) => value is not { } known ? Quantity.NotModelled : bound.Unit == "s" ? Quantity.Of(known, "s") : $"{Quantity.Number(known)} {bound.Unit}";
+            string Value(double? value) => value is not { } known ? Quantity.NotModelled : bound.Unit == "s" ? Quantity.Of(known, "s") : $"{Quantity.Number(known)} {(known is 1 ? bound.Unit.TrimEnd('s') : bound.Unit).Replace('_', '-')}";
             Line($"bound {bound.Name}: {Value(bound.Value)}, achieved {Value(bound.Achieved)}{gap}{(bound.Binding ? ", binding" : "")}");
         }
 
         foreach (var part in report.Explained)
         {
-            Line($"{part.Part,-11} {(part.Part == "tiles" ? "" : "+")}{Quantity.Of(part.IntervalS, "s")} of interval, {(part.Part == "tiles" ? "" : "+")}{Quantity.Of(part.LatencyS, "s")} of latency");
+            // Every part but the first adds to what is before it, or takes from it.
+            string Added(double? seconds) => (part.Part != "tiles" && seconds >= 0 ? "+" : "") + Of(seconds, "s");
+            Line($"{part.Part,-11} {Added(part.IntervalS)} of interval, {Added(part.LatencyS)} of latency");
         }
 
         foreach (var stall in report.Stalls.Take(all ? int.MaxValue : FewStalls))

@@ -112,7 +112,7 @@ public sealed class MappingReportTests
         Assert.InRange(estimate.LatencyS!.Value, 1500e-9, 2300e-9);
         Assert.Equal(estimate.EnergyJ!.Value * 1e12, estimate.Breakdown.Sum(p => p.EnergyJ ?? 0) * 1e12, 6);
         Assert.Equal(1, estimate.Breakdown.Sum(p => p.Share ?? 0), 9);
-        Assert.Equal(["noc", "off_chip"], estimate.NotModelled.AsEnumerable());
+        Assert.Equal(["noc", "off_chip", "chip_static"], estimate.NotModelled.AsEnumerable());
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class TextReportTests
 
         latency ~2.3 us pipelined, ~2.3 us serial; throughput ~666,667 /s (tiles; digital work ~2.25 ns on one unit)
         bottleneck conv: ~1.5 us, 65.2 % of the serial time
-        energy ~434.1 pJ per inference (adc 49.8 %, dac 33.2 %, buffer 13.9 %, digital 1.2 %, cells 1.1 %, shift_add 0.8 %); not modelled: noc, off_chip
+        energy ~434.1 pJ per inference (adc 49.8 %, dac 33.2 %, buffer 13.9 %, digital 1.2 %, cells 1.1 %, shift_add 0.8 %); not modelled: noc, off_chip, chip_static
         efficiency ~0.6843 TOPS/W tiles alone, ~0.5805 TOPS/W with buffers and digital units; ~0.000168 TOPS
         bound tiles: 5 tiles, achieved 7 (1.4 x)
         bound interval: ~418.8 ns, achieved ~1.5 us (3.582 x), binding
