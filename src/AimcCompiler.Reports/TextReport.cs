@@ -262,7 +262,8 @@ public static class TextReport
         EnergyPart[] parts = [.. e.Breakdown.Where(p => p.Share > 0).OrderByDescending(p => p.Share)];
         string breakdown = parts.Length > 0 ? $" ({string.Join(", ", parts.Select(p => $"{p.Part} {Quantity.Percent(p.Share)}"))})" : "";
         Line(console, $"energy {Quantity.Estimate(e.EnergyJ, "J")} per inference{breakdown}{(e.NotModelled.IsEmpty ? "" : $"; not modelled: {string.Join(", ", e.NotModelled)}")}");
-        Line(console, $"efficiency {Quantity.Estimate(e.TopsPerWMacro)} TOPS/W tiles alone, {Quantity.Estimate(e.TopsPerWSystem)} TOPS/W with buffers and digital units; {Quantity.Estimate(e.Tops)} TOPS");
+        string others = e.Breakdown.Any(p => p.Part == "noc") ? "buffers, digital units and transfers" : "buffers and digital units";
+        Line(console, $"efficiency {Quantity.Estimate(e.TopsPerWMacro)} TOPS/W tiles alone, {Quantity.Estimate(e.TopsPerWSystem)} TOPS/W with {others}; {Quantity.Estimate(e.Tops)} TOPS");
         if (e.ProgrammingTimeS is not null || e.ProgrammingEnergyJ is not null)
         {
             Line(console, $"programming at most {Quantity.Estimate(e.ProgrammingTimeS, "s")}, {Quantity.Estimate(e.ProgrammingEnergyJ, "J")}");
