@@ -66,7 +66,13 @@ internal sealed class BatchAnalysis
             {
                 if (node.Outputs[i].Length > 0)
                 {
-                    _states[node.Outputs[i]] = results[Math.Min(i, results.Length - 1)];
+                    var result = results[Math.Min(i, results.Length - 1)];
+                    if (result is Along { Axis: var axis } && _graph.Facts.TryGetValue(node.Outputs[i], out var fact) && fact.HasShape && (axis < 0 || axis >= fact.Shape.Length))
+                    {
+                        return $"{node.QualifiedOp} '{node.Name}' names axes that its result does not have";
+                    }
+
+                    _states[node.Outputs[i]] = result;
                 }
             }
         }

@@ -133,6 +133,10 @@ internal sealed class TestModel
                 attribute.Type = AttributeType.Ints;
                 attribute.Ints.AddRange(i.Select(v => (long)v));
                 break;
+            case long[] l:
+                attribute.Type = AttributeType.Ints;
+                attribute.Ints.AddRange(l);
+                break;
             case float[] f:
                 attribute.Type = AttributeType.Floats;
                 attribute.Floats.AddRange(f);

@@ -77,6 +77,8 @@ public sealed class FreeBatchTests
         ["a Softmax over the batch"] = Sequence().Node("Softmax", "x", "y", ("axis", 0)),
         ["an old Softmax over everything"] = new TestModel(11, 6).Input("x", 1, 2, 4).Node("Softmax", "x", "y", ("axis", 0)).Output("y"),
         ["a mean over the batch"] = Image().Node("ReduceMean", "x", "y", ("axes", new[] { 0, 2 })),
+        // ONNX Runtime takes the low half of the axis, -1.
+        ["a Squeeze of an axis that nothing has"] = new TestModel(11, 6).Input("x", 1, 5, 1).Output("y").Node("Squeeze", "x", "s", ("axes", new[] { (long)uint.MaxValue })).Node("Unsqueeze", "s", "y", ("axes", new[] { 2 })),
         ["a mean over everything"] = Image().Node("ReduceMean", "x", "y"),
         ["a constant that is longer on the batch axis"] = Sequence().Weights("w", 3, 5, 4).Node("Add", "x w", "y"),
         ["Concat along the batch"] = Sequence().Node("Concat", "x x", "y", ("axis", 0)),
