@@ -11,7 +11,7 @@ namespace AimcCompiler.Tests.Runtime.Timing;
 /// <summary>A program made for latency takes one inference through sooner than what was made for throughput, or for nothing.</summary>
 public sealed class LatencyTargetTests(ITestOutputHelper output)
 {
-    /// <summary>Transfers are not weighed when copies and homes are chosen: where they are a good part of the latency they may take so much more.</summary>
+    /// <summary>Transfers are not weighed when copies and homes are chosen: on a chip of slow links, which copies no message, they may take so much more (measured 1.046 at most, not derived).</summary>
     private const double Unweighed = 1.05;
 
     public static TheoryData<string, string> Cases
@@ -50,7 +50,7 @@ public sealed class LatencyTargetTests(ITestOutputHelper output)
         {
             double other = LatencyS(graph, chip, target);
             output.WriteLine(FormattableString.Invariant($"{name}: {latency * 1e6:F1} us for latency, {other * 1e6:F1} us for {target} ({latency / other:F3})"));
-            Assert.InRange(latency, 0, Unweighed * other);
+            Assert.InRange(latency, 0, (chip.Noc?.Multicast == true ? 1 : Unweighed) * other);
         }
     }
 
